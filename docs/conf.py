@@ -1,0 +1,42 @@
+"""Sphinx configuration. Builds without a network: nothing is fetched from other projects' documentation."""
+
+from __future__ import annotations
+
+from importlib.metadata import metadata
+
+_package = metadata("scverse-backends")
+_year = "2026"
+
+project = _package["Name"]
+author = _package["Author"]
+version = release = _package["Version"]
+copyright = f"{_year}, {author}"  # noqa: A001 - the name that Sphinx reads.
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_autodoc_typehints",
+    "sphinx_copybutton",
+    "sphinx_design",
+]
+# The examples are distributions of their own with their own READMEs.
+exclude_patterns = ["_build", "examples", "Thumbs.db", ".DS_Store"]
+
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+autodoc_member_order = "bysource"
+napoleon_google_docstring = False
+napoleon_use_rtype = False
+typehints_defaults = None
+always_use_bars_union = True
+
+html_theme = "scanpydoc"
+html_title = "scverse-backends"
+html_theme_options = {
+    "repository_url": "https://github.com/scverse/scverse-backends",
+    "repository_branch": "main",
+    "use_repository_button": True,
+    "path_to_docs": "docs/",
+}
