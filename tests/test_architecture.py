@@ -23,8 +23,14 @@ CORE = (
     "_trust",
     "_adapters",
     "_registry",
+    "_state",
+    "_steps",
+    "_selection",
     "_settings",
+    "_defaults",
     "_plan",
+    "_signature",
+    "_docs_read",
     "_docs",
     "_trace",
     "_report",
@@ -33,9 +39,9 @@ CORE = (
     "_dispatcher",
     "__init__",
 )
-# These stand on top and see what every other package sees: the public names.
+# These stand on top and see what every other package sees: the public names, and the table of live dispatchers.
 LEAVES = ("testing", "sphinxext", "_cli", "__main__")
-PUBLIC = {"__init__", "exceptions", "testing"}
+PUBLIC = {"__init__", "exceptions", "testing", "_dispatcher"}
 
 # Each costs milliseconds at import, and most programs that import a host never need it (section 10).
 HEAVY = {"dataclasses", "importlib.metadata", "inspect", "logging", "re", "typing"}
