@@ -9,6 +9,7 @@ import importlib.resources
 import inspect
 import pkgutil
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -20,8 +21,13 @@ ROOT = Path(__file__).parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 README = (ROOT / "README.md").read_text()
 
+# Modules that are there for newer Pythons only.
+NEWER = {"scverse_backends._annotate": (3, 14)}
 SUBMODULES = pkgutil.walk_packages(scverse_backends.__path__, "scverse_backends.")
-MODULES = ["scverse_backends", *sorted(module.name for module in SUBMODULES)]
+MODULES = [
+    "scverse_backends",
+    *sorted(module.name for module in SUBMODULES if sys.version_info >= NEWER.get(module.name, ())),
+]
 PUBLIC_MODULES = [name for name in MODULES if not re.search(r"\._", name)]
 
 
