@@ -1,0 +1,215 @@
+"""Bring arrays of any library to NumPy and measure how far two of them are apart.
+
+This is the only file of the comparison that needs NumPy, and it imports NumPy when the first array is met: comparing
+lists and numbers works where NumPy is not installed.
+"""
+
+from __future__ import annotations
+
+import cmath
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# Differences are computed block by block, so that comparing two large arrays needs little memory of its own.
+BLOCK = 1 << 20
+
+
+class Measure(NamedTuple):
+    """How far numbers are apart: the largest errors, and the place (a flat position) where it matters most."""
+
+    max_abs: float | None
+    max_rel: float | None
+    outside: int
+    position: int
+    score: float
+
+
+def measure_scalars(expected: Any, actual: Any, *, rtol: float, atol: float) -> Measure:
+    """Measure two numbers of Python's own types, without NumPy, and with integers exactly."""
+    if expected == actual or (_is_nan(expected) and _is_nan(actual)):
+        return Measure(
+            None if _is_nan(expected) else 0.0, None if _is_nan(expected) or not expected else 0.0, 0, 0, 0.0
+        )
+    if not (cmath.isfinite(expected) and cmath.isfinite(actual)):
+        error = None if _is_nan(expected) or _is_nan(actual) else math.inf
+        return Measure(error, None, 1, 0, math.inf)
+    distance = abs(actual - expected)
+    size = abs(expected)
+    allowed = atol + rtol * size
+    score = distance / allowed if allowed else math.inf if rtol or atol else distance
+    return Measure(float(distance), float(distance / size) if size else None, int(distance > allowed), 0, float(score))
+
+
+def _is_nan(value: Any) -> bool:
+    return bool(value != value)  # noqa: PLR0124 - the test that also holds for complex numbers.
+
+
+def host_array(value: Any) -> Any:
+    """Return `value` as a NumPy array in host memory, whichever device it lives on."""
+    import numpy as np
+
+    if isinstance(value, np.ndarray | int | float | complex):
+        return np.asanyarray(value)
+    protocols = ("__array__", "__array_interface__")
+    attempts: tuple[Callable[[], Any], ...] = (
+        lambda: value.get(),  # noqa: PLW0108 - the attribute is to be missed in its turn. CuPy refuses implicit transfers.
+        lambda: value.detach().cpu(),  # Torch refuses them too, and tensors that record gradients.
+        lambda: np.from_dlpack(value),
+    )
+    if any(hasattr(value, name) for name in protocols):
+        attempts = (lambda: value, *attempts)
+    first_error: Exception | None = None
+    for attempt in attempts:
+        try:
+            return np.asarray(attempt())
+        except Exception as error:  # noqa: BLE001 - each library refuses a transfer with an error of its own.
+            first_error = first_error or error
+    raise TypeError(str(first_error)) from first_error
+
+
+def family(dtype: Any) -> str:
+    """Return which values of a dtype are comparable with each other: all numbers are, whatever their width."""
+    import numpy as np
+
+    if dtype.names is not None:
+        return "structured"
+    if dtype.kind in "iufc":
+        return "number"
+    if dtype.kind == "V":
+        # The narrow floats of machine learning (bfloat16 and its like) call themselves void, but are numbers.
+        return "raw" if dtype.type is np.void else "number"
+    return {"b": "boolean", "U": "text", "T": "text", "S": "bytes", "O": "object"}.get(dtype.kind, str(dtype.kind))
+
+
+def measure(expected: Any, actual: Any, *, rtol: float, atol: float) -> Measure:
+    """Measure two flat arrays of numbers of the same length."""
+    worst = Measure(None, None, 0, 0, -1.0)
+    for start in range(0, len(expected), BLOCK):
+        block = _measure_block(expected[start : start + BLOCK], actual[start : start + BLOCK], rtol, atol)
+        further = block.score > worst.score
+        worst = Measure(
+            largest(worst.max_abs, block.max_abs),
+            largest(worst.max_rel, block.max_rel),
+            worst.outside + block.outside,
+            start + block.position if further else worst.position,
+            block.score if further else worst.score,
+        )
+    return worst
+
+
+def largest(one: float | None, other: float | None) -> float | None:
+    """Return the larger of two numbers of which either may be missing."""
+    if one is None or other is None:
+        return other if one is None else one
+    return max(one, other)
+
+
+def _measure_block(expected: Any, actual: Any, rtol: float, atol: float) -> Measure:
+    import numpy as np
+
+    if "V" in {expected.dtype.kind, actual.dtype.kind}:
+        expected, actual = _widened(expected), _widened(actual)
+    exactly_equal = expected == actual
+    expected, actual = _widened(expected), _widened(actual)
+    with np.errstate(all="ignore"):
+        same = exactly_equal | (np.isnan(expected) & np.isnan(actual))
+        error = np.abs(actual - expected)
+        # Integers too large for a float may round to the same one: they still differ, by one at least.
+        error[~same & (error == 0)] = 1.0
+        error[same] = 0.0
+        size = np.abs(expected)
+        allowed = atol + rtol * size
+        finite = np.isfinite(expected) & np.isfinite(actual)
+        outside = ~same & (~finite | (error > allowed))
+        score = np.where(same, 0.0, error / allowed if rtol or atol else error)
+        score[~same & ~finite] = math.inf
+        compared = ~np.isnan(error)
+        relative = (error / size)[compared & finite & (size > 0)]
+    position = int(np.argmax(score))
+    return Measure(
+        float(error[compared].max()) if compared.any() else None,
+        float(relative.max()) if relative.size else None,
+        int(np.count_nonzero(outside)),
+        position,
+        float(score[position]),
+    )
+
+
+def _widened(array: Any) -> Any:
+    """Return numbers as floats of at least double precision, so that no difference overflows or wraps around."""
+    import numpy as np
+
+    if array.dtype.kind == "V":
+        return array.astype(np.float64)
+    return array.astype(np.result_type(array.dtype, np.float64))
+
+
+def is_masked(value: Any) -> bool:
+    """Return whether this is one of NumPy's masked arrays."""
+    import numpy as np
+
+    return isinstance(value, np.ma.MaskedArray)
+
+
+def unmasked(array: Any, mask: Any) -> Any:
+    """Return the data of an array with the same placeholder wherever the mask hides a value."""
+    import numpy as np
+
+    data = np.ma.getdata(array)
+    return np.where(mask, np.zeros((), data.dtype), data)
+
+
+def mask_of(array: Any) -> Any:
+    """Return the mask of any array: a plain one hides nothing."""
+    import numpy as np
+
+    return np.ma.getmaskarray(array)
+
+
+def unequal(expected: Any, actual: Any) -> Any:
+    """Return the flat positions where values that are no numbers differ; a missing value equals a missing value."""
+    import numpy as np
+
+    missing_in_both = (expected != expected) & (actual != actual)  # noqa: PLR0124 - only NaN and NaT differ from themselves.
+    return np.flatnonzero((expected != actual) & ~missing_in_both)
+
+
+def stored_values(expected: Any, actual: Any) -> tuple[Any, Any, Any]:
+    """Align two sparse matrices of one shape: flat positions stored in either, and the values of each there.
+
+    Duplicates add up and an explicit zero equals an absent one, as everywhere in sparse arithmetic.
+    """
+    import numpy as np
+
+    triplets = [_triplets(expected), _triplets(actual)]
+    positions, inverse = np.unique(np.concatenate([keys for keys, _ in triplets]), return_inverse=True)
+    split = len(triplets[0][0])
+    aligned: list[Any] = []
+    for (_, data), where in zip(triplets, (inverse[:split], inverse[split:]), strict=True):
+        values = np.zeros(len(positions), data.dtype)
+        np.add.at(values, where, data)
+        aligned.append(values)
+    return positions, aligned[0], aligned[1]
+
+
+def _triplets(value: Any) -> tuple[Any, Any]:
+    import numpy as np
+
+    coo = value.tocoo() if hasattr(value, "tocoo") else value
+    coordinates = coo.coords if hasattr(coo, "coords") else (coo.row, coo.col)
+    indices = tuple(host_array(axis).astype(np.int64) for axis in coordinates)
+    data = host_array(coo.data)
+    if not len(data):
+        return np.zeros(0, np.int64), data
+    return np.ravel_multi_index(indices, tuple(coo.shape)), data
+
+
+def index_text(position: int, shape: tuple[int, ...]) -> str:
+    """Return a flat position as the index a user would write, `[3, 7]`; nothing for a scalar."""
+    import numpy as np
+
+    index = np.unravel_index(position, shape)
+    return f"[{', '.join(str(int(axis)) for axis in index)}]" if index else ""
