@@ -52,8 +52,8 @@ _AFTER_BLANK: Final = re.compile(r"\n[ \t\f\r]*\n([ \t]*)(?=\S)")
 _BACKEND_ENTRY: Final = r"\n([ \t]*)[*`]*backend[*`]*[ \t]*(?:[:,(\r\n]|\Z)"
 # Fields of Sphinx and epydoc, and titles that speak of parameters in a style that neither numpydoc nor Google knows.
 _UNRECOGNISED: Final = (
-    r"(?m)^[ \t]*(?::(?:param|parameter|arg|argument|key|keyword|type|returns?|rtype|raises?)\b[^\n:]*:|@(?:param|return)\b"
-    r"|(?:\#+[ ]*|\*\*|\.\.[ ]rubric::[ ]*)?"
+    r"(?m)^[ \t]*(?::(?:param|parameter|arg|argument|key|keyword|type|returns?|rtype|raises?)\b[^\n:]*:"
+    r"|@(?:param|return)\b|(?:\#+[ ]*|\*\*|\.\.[ ]rubric::[ ]*)?"
     r"(?:Other |Keyword )?(?:Parameters|Params|Arguments|Args)[ :*#]*\r?$)"
 )
 _FIELD: Final = r"(?m)^[ \t]*:(?:param|parameter|arg|argument|key|keyword)\b[^\n:]*?[ *\\]({})[ \t]*:"

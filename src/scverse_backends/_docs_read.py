@@ -28,8 +28,10 @@ _KINDS: Final = {
 }
 
 # Patterns that most decorated functions never need stay text until then: compiling them all takes milliseconds.
-_GOOGLE_TITLE: Final = r"(?m)^([ \t]*)((?:Keyword |Other )?(?:Args|Arguments|Parameters|Params)|Returns?|Yields?|Raises|Attributes)"
+_GOOGLE_TITLE: Final = (
+    r"(?m)^([ \t]*)((?:Keyword |Other )?(?:Args|Arguments|Parameters|Params)|Returns?|Yields?|Raises|Attributes)"
     r":[ \t]*(?=\r?$)"
+)
 _EMPTY_SECTION: Final = r"\r?(?:\n[ \t\f\r]*(?:\n|\Z)|\Z)"
 _NAME: Final = r"[*`\\]*[^\W\d]\w*[*`]*"
 _ENTRY: Final = rf"(?s)(?P<names>{_NAME}(?:\s*,\s*(?:{_NAME}|\.\.\.))*)\s*(?:\((?P<note>.*?)\)\s*)?(?::(?P<rest>.*))?\Z"

@@ -1,0 +1,338 @@
+"""Load one entry point and read what it exports.
+
+Adapters are foreign code, and this is the only module that touches them: whatever loading, instantiating or reading
+one raises is caught here, ``KeyboardInterrupt`` alone excepted, and becomes a record.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from scverse_backends._labels import plain, problem
+from scverse_backends.exceptions import BackendLoadWarning
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Final
+
+    from scverse_backends._entry_points import EntryPointRecord
+    from scverse_backends._trust import Trust, TrustedBackend
+    from scverse_backends.exceptions import BackendWarning
+
+_METADATA = frozenset({"name", "aliases"})
+
+_ALIASES_SHOWN = 5
+
+
+class Backend:
+    """A loaded adapter under the names that the host knows it by. Immutable once it is made."""
+
+    __slots__ = ("__weakref__", "adapter", "aliases", "distribution", "name", "record", "trusted", "untrusted_reason")
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        aliases: tuple[str, ...],
+        adapter: Any,
+        record: EntryPointRecord,
+        trusted: bool,
+        untrusted_reason: str | None,
+    ) -> None:
+        self.name = name
+        self.aliases = aliases
+        self.adapter = adapter
+        self.record = record
+        self.distribution = record.distribution
+        self.trusted = trusted
+        self.untrusted_reason = untrusted_reason
+
+    def __repr__(self) -> str:
+        return f"<Backend {self.name!r} from {self.distribution or 'no distribution'}>"
+
+
+class Failure:
+    """Why an entry point gives no backend. Holds the exception and its traceback as text, never a frame."""
+
+    __slots__ = ("error", "refused", "text", "traceback")
+
+    def __init__(self, text: str, *, error: BaseException | None = None, refused: bool = False) -> None:
+        self.text = text
+        self.refused = refused
+        self.traceback = ""
+        self.error = error
+        if error is not None:
+            self.traceback = _formatted(error)
+            _without_frames(error)
+
+
+class Notice:
+    """A warning that reading an adapter gave rise to, kept until no state is half-changed."""
+
+    __slots__ = ("category", "message")
+
+    def __init__(self, category: type[BackendWarning], message: str) -> None:
+        self.category = category
+        self.message = message
+
+
+def describe_error(error: BaseException) -> str:
+    """Return an exception as ``Type: message``; even ``__str__`` of a foreign exception may raise."""
+    try:
+        message = str(error)
+    except Exception:  # noqa: BLE001 - foreign __str__.
+        message = "(its message cannot be shown)"
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+def describe_origin(record: EntryPointRecord) -> str:
+    """Return who provides an entry point, for a message."""
+    distribution = f"distribution {record.distribution!r}" if record.distribution else "an unknown distribution"
+    return f"entry point {record.name!r} of {distribution}"
+
+
+def _formatted(error: BaseException) -> str:
+    import traceback  # noqa: PLC0415 - only a failure pays for this import.
+
+    try:
+        return "".join(traceback.format_exception(error))
+    except Exception:  # noqa: BLE001 - foreign exceptions may misbehave even here.
+        return describe_error(error)
+
+
+def _without_frames(error: BaseException) -> None:
+    """Cut the tracebacks of an exception and of those behind it, since each keeps its frames' locals alive."""
+    seen: list[BaseException] = []
+    pending: list[BaseException | None] = [error]
+    while pending:
+        current = pending.pop()
+        if current is None or any(current is one for one in seen):
+            continue
+        seen.append(current)
+        BaseException.with_traceback(current, None)
+        pending += (current.__cause__, current.__context__)
+        if isinstance(current, BaseExceptionGroup):
+            pending += current.exceptions
+
+
+def load(
+    record: EntryPointRecord,
+    trust: Trust,
+    claims: tuple[TrustedBackend, ...],
+    share: Callable[[type, Any], Any],
+) -> tuple[Backend | Failure, list[Notice]]:
+    """Load one entry point.
+
+    Parameters
+    ----------
+    record
+        The entry point.
+    trust
+        The host's configuration, which decides about names.
+    claims
+        The trusted backends that the entry point's metadata has been verified for.
+    share
+        Takes a class and a new instance of it, and returns the instance that everybody uses.
+    """
+    try:
+        adapter = record.load()
+        if isinstance(adapter, type):
+            adapter = share(adapter, adapter())
+        name: object = adapter.name
+        aliases: object = getattr(adapter, "aliases", ())
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - SystemExit and the like must not end the user's session.
+        return Failure(f"it could not be loaded: {describe_error(error)}", error=error), []
+    return _identify(record, trust, claims, adapter, name, aliases)
+
+
+def _identify(  # noqa: PLR0913 - what one adapter said of itself, all of it foreign.
+    record: EntryPointRecord,
+    trust: Trust,
+    claims: tuple[TrustedBackend, ...],
+    adapter: Any,
+    name: object,
+    aliases: object,
+) -> tuple[Backend | Failure, list[Notice]]:
+    wrong = problem(name)
+    if wrong is not None or not isinstance(name, str):
+        return Failure(f"its name {_shown(name)} {wrong}"), []
+    name = plain(name)
+    owner = next((backend for backend in claims if name in backend.labels), None)
+    if owner is None:
+        holder = trust.owner(name)
+        # Where the host configured nothing to verify a provider by, the name is all there is to go by.
+        owner = holder if holder is not None and not holder.verifiable else None
+    refusal = trust.refusal(name, owner)
+    if refusal is not None:
+        return Failure(f"its name {name!r} {refusal}", refused=True), []
+    notices: list[Notice] = []
+    accepted = _aliases(record, trust, owner, aliases, notices)
+    if owner is None:
+        canonical = name
+        reason: str | None = "the host does not list it as trusted"
+    else:
+        canonical = owner.name
+        accepted = [*owner.aliases, *accepted]
+        reason = None if owner.verifiable else "the host configured nothing to verify its provider by"
+    return (
+        Backend(
+            name=canonical,
+            aliases=tuple(dict.fromkeys(alias for alias in accepted if alias != canonical)),
+            adapter=adapter,
+            record=record,
+            trusted=reason is None,
+            untrusted_reason=reason,
+        ),
+        notices,
+    )
+
+
+def _aliases(
+    record: EntryPointRecord, trust: Trust, owner: TrustedBackend | None, aliases: object, notices: list[Notice]
+) -> list[str]:
+    """Return the usable aliases; the seed's contract admits a list, tuple or set of strings."""
+    origin = describe_origin(record)
+    try:
+        if not isinstance(aliases, (list, tuple, set, frozenset)):
+            message = f"The aliases of {origin} are ignored: they must be a list, tuple or set, not {_shown(aliases)}."
+            notices.append(Notice(BackendLoadWarning, message))
+            return []
+        values = sorted(aliases, key=str) if isinstance(aliases, (set, frozenset)) else list(aliases)
+    except Exception as error:  # noqa: BLE001 - a foreign container or element.
+        notices.append(Notice(BackendLoadWarning, f"The aliases of {origin} are ignored: {describe_error(error)}."))
+        return []
+    accepted: dict[str, None] = {}
+    ignored: list[str] = []
+    for value in values:
+        wrong = problem(value)
+        if wrong is None and isinstance(value, str):
+            wrong = trust.refusal(plain(value), owner)
+            if wrong is None:
+                accepted[plain(value)] = None
+                continue
+        ignored.append(f"{_shown(value)} {wrong}")
+    if ignored:
+        shown = "; ".join(ignored[:_ALIASES_SHOWN])
+        more = f"; and {len(ignored) - _ALIASES_SHOWN} more" if len(ignored) > _ALIASES_SHOWN else ""
+        notices.append(Notice(BackendLoadWarning, f"Aliases of {origin} are ignored: {shown}{more}."))
+    return list(accepted)
+
+
+def _shown(value: object) -> str:
+    """Return a foreign value for a message, without trusting its ``__repr__``."""
+    if isinstance(value, str):
+        text = plain(value)
+        return ascii(text if len(text) <= 40 else text[:40] + "…")  # noqa: PLR2004 - a message's line.
+    return f"of type {type(value).__name__}"
+
+
+class _Missing:
+    """The type of :data:`MISSING`."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING: Final = _Missing()
+"""Stands for an attribute that an adapter does not export."""
+
+
+def exports(adapter: Any, attribute: str) -> bool:
+    """Whether an adapter may be asked for an attribute at all: its own rules, before anything is looked up."""
+    if attribute in _METADATA:
+        return False
+    if isinstance(adapter, ModuleType):
+        listed = vars(adapter).get("__all__")
+        if isinstance(listed, (list, tuple, set, frozenset)):
+            return attribute in listed
+    return not attribute.startswith("_")
+
+
+def exported(adapter: Any, attribute: str) -> Any:
+    """Look up what an adapter exports under a name, anew at each call.
+
+    Returns
+    -------
+    The attribute, or :data:`MISSING`.
+
+    Raises
+    ------
+    Exception
+        Whatever the adapter raises, except an ``AttributeError`` for the attribute itself.
+    """
+    if not exports(adapter, attribute):
+        return MISSING
+    try:
+        value = getattr(adapter, attribute)
+    except AttributeError as error:
+        if error.name == attribute:
+            return MISSING
+        raise
+    return MISSING if isinstance(value, ModuleType) else value
+
+
+def exported_if_loaded(adapter: Any, attribute: str) -> Any:
+    """Look up an export without running any code of the adapter: lazily provided ones count as missing.
+
+    Examples
+    --------
+    >>> class Adapter:
+    ...     def score(self): ...
+    ...     @property
+    ...     def heavy(self): raise ImportError
+    >>> exported_if_loaded(Adapter(), "score"), exported_if_loaded(Adapter(), "heavy")  # doctest: +ELLIPSIS
+    (<bound method ...>, MISSING)
+    """
+    if not exports(adapter, attribute):
+        return MISSING
+    static = _static_lookup(adapter, attribute)
+    if static is MISSING or isinstance(static, ModuleType):
+        return MISSING
+    if isinstance(adapter, ModuleType):
+        return static
+    # Plain functions and the two standard wrappers bind without running foreign code; any other descriptor may not.
+    if isinstance(static, (_FUNCTION, staticmethod, classmethod)) and not _in_instance(adapter, attribute):
+        return static.__get__(adapter, type(adapter))
+    return MISSING if hasattr(type(static), "__get__") and not _in_instance(adapter, attribute) else static
+
+
+_FUNCTION: Final = type(lambda: None)
+
+
+def _in_instance(adapter: Any, attribute: str) -> bool:
+    try:
+        return attribute in object.__getattribute__(adapter, "__dict__")
+    except AttributeError:
+        return False
+
+
+def _static_lookup(adapter: Any, attribute: str) -> Any:
+    try:
+        own = object.__getattribute__(adapter, "__dict__")
+        if attribute in own:
+            return own[attribute]
+    except AttributeError:
+        pass
+    for base in type.__getattribute__(type(adapter), "__mro__"):
+        namespace = type.__getattribute__(base, "__dict__")
+        if attribute in namespace:
+            return namespace[attribute]
+    return MISSING
+
+
+
+def declares(adapter: Any, attribute: str) -> bool:
+    """Whether an adapter says that it exports a name, found out without running code of the export's own."""
+    if not exports(adapter, attribute):
+        return False
+    if isinstance(adapter, ModuleType):
+        listed = vars(adapter).get("__all__")
+        if isinstance(listed, (list, tuple, set, frozenset)):
+            return True
+    static = _static_lookup(adapter, attribute)
+    return static is not MISSING and not isinstance(static, ModuleType)

@@ -1,0 +1,202 @@
+"""What is known of one decorated host function: how it is called, what it shows, and its compiled plans."""
+
+from __future__ import annotations
+
+import sys
+from inspect import Signature
+
+from scverse_backends._plan import BACKEND_PARAMETER, Names
+from scverse_backends._signature import (
+    BACKEND_ANNOTATION,
+    MergedSignature,
+    is_evaluated,
+    merged_parameters,
+    signature_of,
+    with_parameters,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from types import CodeType
+    from typing import Any
+
+    from scverse_backends._adapters import Backend
+    from scverse_backends._own_backend import OwnBackend
+    from scverse_backends._plan import Plan
+    from scverse_backends._signature import Contribution
+    from scverse_backends._state import Choice, State
+
+    Renamed = Mapping[str, tuple[str, Callable[[Any], Any] | None]]
+
+_NOTHING: Mapping[Any, Any] = {}
+
+
+class Dispatched:
+    """One host function (or class) that dispatches.
+
+    The decorated function keeps its record alive and not the other way round, so that a function which is decorated
+    again is freed with everything that belongs to it.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_host_names",
+        "_shown",
+        "attribute",
+        "contributions",
+        "cpu_states",
+        "function",
+        "own_backend",
+        "plans",
+        "quick",
+        "renamed",
+        "sources",
+        "wrapper_ref",
+        "written",
+    )
+
+    def __init__(self, function: Callable[..., Any], attribute: str, renamed: Renamed = _NOTHING) -> None:
+        self.function = function
+        """The host's implementation."""
+        self.attribute = attribute
+        """What adapters are asked for."""
+        self.renamed = renamed
+        self.own_backend: OwnBackend | None = None
+        """Present where the host function has a parameter ``backend`` of its own."""
+        self.quick: dict[Choice, Plan] = {}
+        """The plans that calls try first, by selection. Only ever a cache."""
+        self.plans: Mapping[Backend, Plan] = _NOTHING
+        self.contributions: Mapping[str, tuple[Contribution, ...]] = _NOTHING
+        """The options that backends add, by backend. Replaced, never changed in place."""
+        self.sources: Mapping[str, Backend] = _NOTHING
+        """Which backend each contribution was read from."""
+        self.cpu_states: tuple[State | None, State | None] = (None, None)
+        """The state outside and inside the last call that said ``backend="cpu"``."""
+        self.written: list[Any] = []
+        """What merging found before it wrote, for each function that shows merged text."""
+        self.wrapper_ref: Callable[[], Any] = _no_wrapper
+        self._host_names: Names | None = None
+        self._shown: tuple[Any, Signature] | None = None
+
+    @property
+    def name(self) -> str:
+        """The function's name in messages."""
+        return str(getattr(self.function, "__name__", self.attribute))
+
+    # -- how it is called --------------------------------------------------------------------------------------------
+
+    def host_signature(self) -> Signature:
+        """Return the signature that callers see, before anything is merged."""
+        signature = signature_of(self.function)
+        return signature if self.own_backend is None else self.own_backend.in_signature(signature)
+
+    def host_names(self) -> Names:
+        """Return what the host function accepts."""
+        names = self._host_names
+        if names is None:
+            names = self._host_names = Names(self.host_signature().parameters.values())
+        return names
+
+    def keep_plan(self, plan: Plan) -> None:
+        """Keep the plan for the backend's latest implementation."""
+        self.plans = {**self.plans, plan.backend: plan}
+
+    def forget_plans(self) -> None:
+        """Compile anew from now on: a backend came or went."""
+        self.quick.clear()
+        self.plans = _NOTHING
+
+    # -- what it shows -----------------------------------------------------------------------------------------------
+
+    def signature(self) -> Signature:
+        """Return the merged signature as of now."""
+        shown = self._shown
+        found = self.contributions
+        if shown is None or shown[0] is not found:
+            shown = (found, with_parameters(self.host_signature(), merged_parameters(found)))
+            self._shown = shown
+        return shown[1]
+
+    def added_annotations(self) -> dict[str, Any]:
+        """Return the annotations that are not the host's: those that are usable objects, and ``backend``."""
+        added = {
+            p.name: p.annotation for p in merged_parameters(self.contributions) if is_evaluated(p.annotation)
+        }
+        added[BACKEND_PARAMETER] = BACKEND_ANNOTATION
+        return added
+
+    def annotations(self, host: Mapping[str, Any], added: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the host's annotations with the added ones, the result's last."""
+        shown = dict(host) if self.own_backend is None else self.own_backend.in_annotations(host)
+        returned = {"return": shown.pop("return")} if "return" in shown else {}
+        return {**shown, **added, **returned}
+
+    # -- where it is seen --------------------------------------------------------------------------------------------
+
+    def public(self) -> Any:
+        """Return the outermost function that the host's module shows under this function's name.
+
+        Host decorators may stand outside ours; the module's attribute leads to ours through ``__wrapped__``.
+        """
+        return next(self.chain(), self.function)
+
+    def chain(self) -> Iterator[Any]:
+        """Yield the functions from the public one down to our own wrapper, which comes last."""
+        wrapper = self.wrapper_ref()
+        if wrapper is None:
+            return
+        seen = _found_in_module(wrapper)
+        path = list(_unwrapped(seen, wrapper)) if seen is not None else []
+        yield from path or [wrapper]
+
+    def codes(self) -> Iterator[CodeType]:
+        """Yield the code of the functions along the whole chain, the host's own last."""
+        for function in (*self.chain(), *_all_wrapped(self.function)):
+            code = getattr(function, "__code__", None)
+            if code is not None:
+                yield code
+
+
+def _no_wrapper() -> None:
+    """Stand in for the reference to a function that is not made yet."""
+
+
+def _found_in_module(wrapper: Any) -> Any:
+    """Return what the module of a function shows under its qualified name."""
+    found: Any = sys.modules.get(getattr(wrapper, "__module__", None) or "")
+    for part in getattr(wrapper, "__qualname__", "").split("."):
+        found = getattr(found, "__dict__", _NOTHING).get(part)
+    return found
+
+
+def _unwrapped(function: Any, goal: Any) -> Iterator[Any]:
+    """Yield a function and what it wraps, down to ``goal``; nothing if it does not lead there."""
+    path: list[Any] = []
+    while function is not None and not any(function is one for one in path):
+        path.append(function)
+        if function is goal:
+            yield from path
+            return
+        function = getattr(function, "__wrapped__", None)
+
+
+def _all_wrapped(function: Any) -> Iterator[Any]:
+    path: list[Any] = []
+    while function is not None and not any(function is one for one in path):
+        path.append(function)
+        function = getattr(function, "__wrapped__", None)
+    yield from path
+
+
+def leads_to(function: Any, goal: Any) -> bool:
+    """Whether a function is another, or wraps it at some depth."""
+    try:
+        return any(one is goal for one in _all_wrapped(function))
+    except Exception:  # noqa: BLE001 - a foreign ``__wrapped__``.
+        return False
+
+
+def merged_signature(record: Dispatched) -> MergedSignature:
+    """Return the signature object of a record, which always shows what is merged at that moment."""
+    return MergedSignature(record.signature)

@@ -1,0 +1,408 @@
+"""``BackendDispatcher``: puts the parts together, and contains no logic of its own."""
+
+from __future__ import annotations
+
+import sys
+
+from scverse_backends._adapters import Backend, Failure, describe_origin
+from scverse_backends._entry_points import RegisteredRecord
+from scverse_backends._labels import CPU, problem
+from scverse_backends._live import enlist, live_dispatchers, restore
+from scverse_backends._records import LiveRecords
+from scverse_backends._registry import Registry
+from scverse_backends._resolver import Resolver
+from scverse_backends._selection import Selection
+from scverse_backends._settings import Settings
+from scverse_backends._trust import Trust
+from scverse_backends._warnings import Warner
+from scverse_backends.exceptions import (
+    BackendError,
+    BackendLoadWarning,
+    UnknownBackendError,
+    UntrustedBackendWarning,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any, Literal
+
+    from scverse_backends._machinery import Machinery
+    from scverse_backends._report import BackendTable, Explanation
+
+
+class BackendDispatcher:
+    """Lets a host library's functions run on backends that are installed next to it.
+
+    A host creates one, decorates its public functions with :meth:`backend_dispatch` and re-exports
+    :attr:`settings`. Two dispatchers share nothing.
+
+    Parameters
+    ----------
+    entrypoint_group
+        The entry-point group under which backends register, ``"example_host.backends"`` for instance.
+    host_name
+        The host library's name, for messages and for the environment variable (``EXAMPLE_HOST_BACKEND``).
+    trusted_backends
+        The backends that the host vouches for, by canonical name. Each is a mapping with ``aliases`` and with what
+        its provider is verified by: ``package``, ``distributions``, ``entrypoints``, ``object_refs``,
+        ``module_prefixes`` (each in singular or plural, a string or a collection of strings). All kinds that are
+        given must match. See :doc:`/trust`.
+    reserved_backends
+        Names that no backend may take, each with the sentence that a user gets who selects it.
+    untrusted
+        What becomes of all other backends: ``"warn"`` uses them with a warning, ``"allow"`` without one, and
+        ``"refuse"`` never even imports them.
+
+    Raises
+    ------
+    ValueError
+        If the configuration is wrong; the message says which part of it.
+
+    Examples
+    --------
+    >>> from scverse_backends import BackendDispatcher
+    >>> dispatcher = BackendDispatcher(entrypoint_group="doc_host.backends", host_name="doc_host")
+    >>> @dispatcher.backend_dispatch
+    ... def double(x):
+    ...     return 2 * x
+    >>> class Adapter:
+    ...     name = "fast"
+    ...     def double(self, x):
+    ...         return x + x
+    >>> dispatcher.register(Adapter())
+    'fast'
+    >>> import warnings
+    >>> with warnings.catch_warnings(action="ignore"):  # the backend is not a trusted one
+    ...     double(21, backend="fast")
+    42
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_key",
+        "_machinery",
+        "_records",
+        "_registry",
+        "_resolver",
+        "_selection",
+        "_settings",
+        "_warner",
+        "entrypoint_group",
+        "host_name",
+    )
+
+    def __init__(  # noqa: PLR0913 - keyword-only configuration.
+        self,
+        *,
+        entrypoint_group: str,
+        host_name: str,
+        trusted_backends: Mapping[str, Mapping[str, Any]] | None = None,
+        reserved_backends: Mapping[str, str] | None = None,
+        untrusted: Literal["warn", "refuse", "allow"] = "warn",
+    ) -> None:
+        self.entrypoint_group = _checked_name(entrypoint_group, "entrypoint_group")
+        self.host_name = _checked_name(host_name, "host_name")
+        if untrusted not in ("warn", "refuse", "allow"):
+            raise ValueError(f"untrusted must be 'warn', 'refuse' or 'allow', not {untrusted!r}.")
+        trust = Trust(trusted_backends, reserved_backends)
+        packages = {name.partition(".")[0] for name in (host_name, entrypoint_group)}
+        self._warner = Warner(host_name, packages)
+        self._records = LiveRecords()
+        self._machinery: Machinery | None = None
+        self._registry = Registry(
+            group=entrypoint_group,
+            trust=trust,
+            refuse_untrusted=untrusted == "refuse",
+            on_change=self._on_change,
+        )
+        self._resolver = Resolver(host_name, self._registry, self._warner, warn_untrusted=untrusted == "warn")
+        self._selection = Selection(host_name, self._resolver.choice, self._resolver.known)
+        module = sys._getframe(1).f_globals.get("__name__", "__main__")  # noqa: SLF001 - where the host keeps this.
+        self._key = enlist(self, module, entrypoint_group, host_name)
+        self._selection.reference = (restore, (self._key, "_selection"))
+        self._settings = Settings(host_name, self._selection, self)
+
+    # -- for hosts ---------------------------------------------------------------------------------------------------
+
+    @property
+    def settings(self) -> Settings:
+        """What the host's users select with; hosts re-export it."""
+        return self._settings
+
+    def backend_dispatch(
+        self,
+        func: Callable[..., Any] | None = None,
+        /,
+        *,
+        name: str | None = None,
+        own_backend: str | None = None,
+        own_backend_values: Sequence[str] = (),
+        renamed: Mapping[str, str | tuple[str, Callable[[Any], Any]]] | None = None,
+    ) -> Any:
+        """Decorate a host function so that it can run on a backend.
+
+        Parameters
+        ----------
+        func
+            A function at the level of a module, without ``*args`` and without a parameter ``backend``.
+        name
+            The adapter attribute to look for, by default the function's ``__name__``.
+        own_backend
+            New name of the function's own parameter ``backend``, where it has one.
+        own_backend_values
+            The values that old calls give it as ``backend=``; they still arrive, with a ``FutureWarning``.
+        renamed
+            Parameters that were renamed while backends stayed behind: new name to old name, or to the old name and
+            a function that converts the value (and returns :data:`~scverse_backends.OMITTED` for "nothing given").
+
+        Returns
+        -------
+        The decorated function, or a decorator where no function was given.
+
+        Raises
+        ------
+        TypeError
+            If the function cannot be dispatched; the message says why.
+
+        Examples
+        --------
+        >>> from scverse_backends import BackendDispatcher
+        >>> dispatcher = BackendDispatcher(entrypoint_group="doc_host.backends", host_name="doc_host")
+        >>> @dispatcher.backend_dispatch
+        ... def total(values):
+        ...     return sum(values)
+        >>> total([1, 2], backend="cpu")
+        3
+        """
+        options = {
+            "name": name,
+            "own_backend": own_backend,
+            "own_backend_values": (own_backend_values,)
+            if isinstance(own_backend_values, str)
+            else tuple(own_backend_values),
+            "renamed": {
+                new: (old, None) if isinstance(old, str) else (old[0], old[1]) for new, old in (renamed or {}).items()
+            },
+        }
+        if func is None:
+            return lambda function: self._built().decorate(function, **options)
+        return self._built().decorate(func, **options)
+
+    def discover(self) -> None:
+        """Load every installed backend and merge all that they add into signatures and docstrings.
+
+        Nothing needs this but listings and documentation builds: a selection loads what it names.
+
+        Warns
+        -----
+        BackendLoadWarning, BackendConflictWarning
+            For everything that is wrong, once.
+        UntrustedBackendWarning
+            Once, listing the backends that the host does not vouch for.
+        """
+        self._registry.load_all()
+        built = self._built()
+        pending: list[tuple[object, Any]] = [
+            (("notice", notice.message), notice.category(notice.message)) for notice in self._registry.notices()
+        ]
+        pending += [(("failed", entry), _load_warning(entry)) for entry in self._registry.known_entries()
+                    if isinstance(entry.outcome, Failure)]
+        pending += [(("notice", str(warning)), warning) for warning in built.merger.merge_everything()]
+        pending += [(("notice", str(warning)), warning) for warning in built.ambiguities()]
+        untrusted = [backend for backend in self._registry.available() if not backend.trusted]
+        if untrusted and self._resolver.warns_untrusted:
+            listed = "; ".join(f"{backend.name!r} ({describe_origin(backend.record)})" for backend in untrusted)
+            warning = UntrustedBackendWarning(
+                f"These backends are not trusted by {self.host_name}, and their options now show in its help: {listed}."
+            )
+            pending.append((("untrusted listing", listed), warning))
+        # Everything is merged by now, so a warning that is turned into an error leaves nothing half-done.
+        for key, warning in pending:
+            self._warner.warn_once(key, warning)
+
+    def get_backend(self, name: str) -> Any:
+        """Return the adapter that answers to a name or alias.
+
+        Returns
+        -------
+        The adapter object itself; ``None`` if no backend answers to the name, and for ``"cpu"``.
+
+        Warns
+        -----
+        BackendLoadWarning
+            If there is such a backend and it cannot be loaded.
+        """
+        if name == CPU:
+            return None
+        try:
+            return self._resolver.backend(name).adapter if isinstance(name, str) else None
+        except BackendError as error:
+            if isinstance(error, ImportError) and error.failed:
+                warning = BackendLoadWarning(str(error), backend=name, distribution=error.distribution)
+                self._warner.warn(warning)
+            return None
+
+    def available_backend_names(self) -> list[str]:
+        """Return every name that can be selected, canonical names and aliases, sorted, without ``"cpu"``."""
+        self._registry.load_all()
+        return sorted(self._registry.answers())
+
+    def available_backends(self) -> list[str]:
+        """Return the canonical names of all usable backends, sorted, without ``"cpu"``."""
+        self._registry.load_all()
+        return sorted(backend.name for backend in self._registry.available())
+
+    def backends(self) -> BackendTable:
+        """Return a table of all backends: where each comes from, whether it is trusted, its state and functions."""
+        return self._built().backends(self.host_name)
+
+    def functions(self) -> Mapping[str, Any]:
+        """Return the host's decorated functions and classes, by the name that backends know them by."""
+        return self._built().functions()
+
+    def explain(self, function: Callable[..., Any], backend: object = None) -> Explanation:
+        """Say which implementation of a function would run now, and why; see :meth:`Settings.explain`."""
+        return self._built().explain(function, backend)
+
+    # -- for notebooks and tests -------------------------------------------------------------------------------------
+
+    def register(self, adapter: Any, *, name: str | None = None) -> str:
+        """Add an adapter that has no entry point.
+
+        Parameters
+        ----------
+        adapter
+            A module, a class (instantiated here) or an object, as an entry point would refer to.
+        name
+            Stands for the entry point's name, by default the adapter's own.
+
+        Returns
+        -------
+        The canonical name.
+
+        Raises
+        ------
+        ValueError
+            If the adapter breaks the rules, or a backend of that name is there already.
+        """
+        if name is not None and (wrong := problem(name)) is not None:
+            raise ValueError(f"register(name={name!r}): the name {wrong}.")
+        return self._register(RegisteredRecord(name or "", adapter))
+
+    def _register(self, record: RegisteredRecord) -> str:
+        registry = self._registry
+        before = registry.known_entries()
+        entry = registry.read(record)
+        outcome = entry.outcome
+        if not isinstance(outcome, Backend):
+            text = outcome.text if isinstance(outcome, Failure) else "it is being loaded"
+            cause = outcome.error if isinstance(outcome, Failure) else None
+            raise ValueError(f"The adapter cannot be registered: {text}.") from cause
+        if any(known.outcome is outcome or _adapter_of(known) is outcome.adapter for known in before):
+            return outcome.name
+        taken = [known for known in registry.entries() if _bears(known, outcome.name)]
+        if taken:
+            hint = (
+                f"unregister({outcome.name!r}) first"
+                if taken[0] in registry.registered()
+                else "give the adapter another name"
+            )
+            raise ValueError(
+                f"The adapter cannot be registered: {describe_origin(taken[0].record)} bears the name {outcome.name!r} "
+                f"already. Please {hint}."
+            )
+        registry.add(entry)
+        for notice in entry.notices:
+            self._warner.warn(notice.category(notice.message))
+        return outcome.name
+
+    def unregister(self, name: str) -> None:
+        """Take a registered adapter out again, with everything merged from it.
+
+        Raises
+        ------
+        UnknownBackendError
+            If no registered adapter answers to the name.
+        """
+        for entry in self._registry.registered():
+            outcome = entry.outcome
+            if isinstance(outcome, Backend) and name in (outcome.name, *outcome.aliases):
+                self._registry.remove(entry)
+                return
+        raise UnknownBackendError(
+            f"No adapter is registered under {name!r}. Backends that are installed are uninstalled with pip.",
+            host=self.host_name,
+            backend=name,
+        )
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _built(self) -> Machinery:
+        """Return the parts that only decorated functions need, made on first need."""
+        if self._machinery is None:
+            from scverse_backends._machinery import Machinery  # noqa: PLC0415 - importing a host need not pay for it.
+
+            self._machinery = Machinery(
+                self._registry, self._resolver, self._selection, self._warner, self._records
+            )
+        return self._machinery
+
+    def _on_change(self) -> None:
+        self._resolver.forget()
+        if self._machinery is not None:
+            self._machinery.refresh()
+
+    def __repr__(self) -> str:
+        return f"<BackendDispatcher of {self.host_name} for {self.entrypoint_group!r}>"
+
+    def __copy__(self) -> BackendDispatcher:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> BackendDispatcher:
+        return self
+
+    def __reduce__(self) -> Any:
+        return restore, (self._key,)
+
+
+def _checked_name(value: str, what: str) -> str:
+    if not isinstance(value, str) or not value or value != value.strip():
+        raise ValueError(f"{what} must be a non-empty string without white space around it, not {value!r}.")
+    return value
+
+
+def _bears(entry: Any, name: str) -> bool:
+    outcome = entry.outcome
+    return entry.record.name == name or (isinstance(outcome, Backend) and outcome.name == name)
+
+
+def _adapter_of(entry: Any) -> Any:
+    return entry.outcome.adapter if isinstance(entry.outcome, Backend) else None
+
+
+def _load_warning(entry: Any) -> BackendLoadWarning:
+    verb = "is refused" if entry.outcome.refused else "cannot be used"
+    return BackendLoadWarning(
+        f"The {describe_origin(entry.record)} {verb}: {entry.outcome.text}.",
+        backend=entry.record.name,
+        distribution=entry.record.distribution,
+    )
+
+
+def dispatcher_of(function: Any) -> BackendDispatcher:
+    """Return the dispatcher of a decorated function.
+
+    Raises
+    ------
+    TypeError
+        If no dispatcher that is alive decorated it.
+    """
+    for _, dispatcher in live_dispatchers():
+        if dispatcher._machinery is not None:  # noqa: SLF001 - this very class.
+            try:
+                dispatcher._machinery.record_of(function)  # noqa: SLF001 - as above.
+            except TypeError:
+                continue
+            return dispatcher  # type: ignore[no-any-return]  # the table holds dispatchers only.
+    raise TypeError(f"{getattr(function, '__qualname__', repr(function))} is not dispatched by any host.")

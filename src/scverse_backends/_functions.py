@@ -1,0 +1,330 @@
+"""``@backend_dispatch``: the decorated function, and the short way that nearly every call takes through it.
+
+The figures that shape :func:`_plain` are those of ``docs/performance.md``. While nothing is selected in the process, a
+call reads one attribute and forwards. A call on a backend whose plan says "the same names, nothing to drop" sets one
+context variable and forwards. Everything else is :class:`~scverse_backends._dispatch.Dispatch`'s.
+"""
+
+from __future__ import annotations
+
+import inspect
+from functools import update_wrapper
+from time import perf_counter
+from types import FunctionType, MethodType
+from weakref import ref
+
+from scverse_backends._dispatch import begin
+from scverse_backends._dispatched import Dispatched, merged_signature
+from scverse_backends._docs import add_backend_parameter, rename_parameter
+from scverse_backends._labels import CPU
+from scverse_backends._merge import write_annotations
+from scverse_backends._own_backend import OwnBackend
+from scverse_backends._plan import BACKEND_PARAMETER
+from scverse_backends._state import CPU_CHOICE, leave_call
+from scverse_backends._steps import Steps, driver_for, like
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import CodeType
+    from typing import Any
+
+    from scverse_backends._dispatch import Dispatch
+    from scverse_backends._trace import Call
+
+def _plain(dispatch: Dispatch, function: Callable[..., Any], record: Dispatched) -> Callable[..., Any]:
+    """Return the wrapper of a plain function.
+
+    Its closure holds nothing but the host function and three objects that pickle by reference to the host's own.
+    """
+    selection = dispatch.selection
+
+    def wrapper(*args: Any, backend: Any = None, **kwargs: Any) -> Any:
+        if backend is None:
+            if selection.idle:
+                try:
+                    return function(*args, **kwargs)
+                except TypeError as error:
+                    dispatch.explain_type_error(record, error, kwargs)
+                    raise
+            state = selection.variable.get()
+            choice = state.choice or selection.base.choice
+            if choice is CPU_CHOICE and not state.traces and not selection.stragglers:
+                try:
+                    return function(*args, **kwargs)
+                except TypeError as error:
+                    dispatch.explain_type_error(record, error, kwargs)
+                    raise
+            plan = record.quick.get(choice)
+            if plan is None or plan.outer is not state or selection.stragglers:
+                return dispatch.call(record, None, args, kwargs)
+            inner = plan.inner
+        elif type(backend) is not str:
+            return dispatch.call(record, backend, args, kwargs)
+        elif backend == CPU:
+            if selection.idle:
+                # No scope is opened here; Selection.wake() finds this frame by its code and its missing ``inner``.
+                try:
+                    return function(*args, **kwargs)
+                except TypeError as error:
+                    dispatch.explain_type_error(record, error, kwargs)
+                    raise
+                finally:
+                    if not selection.idle:
+                        selection.unpin()
+            state, inner = record.cpu_states
+            variable = selection.variable
+            if state is not variable.get():
+                return dispatch.call(record, CPU, args, kwargs)
+            token = variable.set(inner)
+            try:
+                return function(*args, **kwargs)
+            except TypeError as error:
+                dispatch.explain_type_error(record, error, kwargs)
+                raise
+            finally:
+                if variable.get() is inner:
+                    variable.reset(token)
+                else:
+                    leave_call(variable, token, state, inner)
+        else:
+            plan = record.quick.get(selection.known.get(backend))
+            if plan is None:
+                return dispatch.call(record, backend, args, kwargs)
+            state = selection.variable.get()
+            if plan.pinned_outer is not state:
+                return dispatch.call(record, backend, args, kwargs)
+            inner = plan.pinned
+        try:
+            implementation = getattr(plan.adapter, plan.attribute)
+        except Exception:  # noqa: BLE001 - asked again, and told apart, on the long way.
+            return dispatch.call(record, backend, args, kwargs)
+        if (
+            len(args) > plan.aligned
+            or (
+                implementation is not plan.implementation
+                and not (
+                    type(implementation) is MethodType
+                    and implementation.__func__ is plan.function
+                    and implementation.__self__ is plan.owner
+                )
+            )
+            or not plan.direct.issuperset(kwargs)
+        ):
+            return dispatch.call(record, backend, args, kwargs)
+        variable = selection.variable
+        token = variable.set(inner)
+        try:
+            return implementation(*args, **kwargs)
+        finally:
+            if variable.get() is inner:
+                variable.reset(token)
+            else:
+                leave_call(variable, token, state, inner)
+
+    return wrapper
+
+
+CALL_CODE: CodeType = next(
+    constant for constant in _plain.__code__.co_consts if getattr(constant, "co_name", None) == "wrapper"
+)
+"""The code that every plain wrapper shares, by which frames of running calls are known."""
+
+
+def _stepwise(
+    dispatch: Dispatch, record: Dispatched, drive: Callable[[Any, Steps, str, str], Any]
+) -> Callable[..., Any]:
+    """Return the wrapper of a function whose body runs in steps: its selection is fixed when it is called."""
+
+    def wrapper(*args: Any, backend: Any = None, **kwargs: Any) -> Any:
+        state = dispatch.selection.state()
+        ended = _Ended(begin(record, state)) if state.traces else None
+        try:
+            route, inner = dispatch.prepare(record, backend, args, kwargs, ended and ended.call)
+            steps = Steps(dispatch.selection.variable, inner, ended)
+            result = steps.run(dispatch.invoke, record, route)
+        except BaseException as error:
+            if ended is not None:
+                ended(error)
+            raise
+        return drive(result, steps, record.name, getattr(record.function, "__qualname__", record.name))
+
+    return wrapper
+
+
+class _Ended:
+    """Completes the record of a call whose body runs in steps."""
+
+    __slots__ = ("_started", "call")
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        self._started = perf_counter()
+
+    def __call__(self, error: BaseException | None) -> None:
+        self.call.seconds = perf_counter() - self._started
+        self.call.exception = None if isinstance(error, GeneratorExit) else error
+
+
+def _wrapper(dispatch: Dispatch, function: Callable[..., Any], record: Dispatched) -> Callable[..., Any]:
+    """Return the wrapper for the kind of function that the host's is."""
+    drive = driver_for(function)
+    if drive is None:
+        return _plain(dispatch, function, record)
+    return like(function, _stepwise(dispatch, record, drive))
+
+
+def _with_own_backend(
+    dispatch: Dispatch, record: Dispatched, own: OwnBackend, inside: Callable[..., Any]
+) -> Callable[..., Any]:
+    """Return a wrapper that still takes the host's own values as ``backend=``."""
+
+    def wrapper(*args: Any, backend: Any = None, **kwargs: Any) -> Any:
+        if own.is_old_value(backend):
+            if own.name in kwargs:
+                raise TypeError(
+                    f"{record.name}() got both {own.name}={kwargs[own.name]!r} and backend={backend!r}, which is the "
+                    f"old spelling of the same. Give {own.name}= only."
+                )
+            dispatch.warner.warn_plainly(
+                f"{record.name}(backend={backend!r}) is deprecated: write {own.name}={backend!r}. "
+                f"The parameter 'backend' selects the implementation of {dispatch.warner.host}.",
+                FutureWarning,
+                record.codes(),
+            )
+            kwargs[own.name] = backend
+            backend = None
+        return inside(*args, backend=backend, **kwargs)
+
+    return wrapper
+
+
+def dispatch_function(  # noqa: PLR0913 - the options of the decorator.
+    dispatch: Dispatch,
+    function: Any,
+    *,
+    name: str | None,
+    own_backend: str | None,
+    own_backend_values: tuple[str, ...],
+    renamed: dict[str, tuple[str, Callable[[Any], Any] | None]],
+) -> tuple[Callable[..., Any], Dispatched]:
+    """Decorate one host function.
+
+    Raises
+    ------
+    TypeError
+        If it is none that can be dispatched; the message says why and what to do.
+    """
+    parameters = _checked_parameters(function, own_backend)
+    unknown = [new for new in renamed if new not in parameters]
+    if unknown:
+        raise TypeError(f"{_named(function)} has no parameter {unknown[0]!r}, which 'renamed' speaks of.")
+    attribute = name if name is not None else getattr(function, "__name__", None)
+    if not isinstance(attribute, str):
+        raise TypeError(f"{_named(function)} has no __name__: say which name backends use, with name=....")
+    own = None
+    implementation = function
+    if own_backend is not None:
+        own = OwnBackend(own_backend, own_backend_values)
+        implementation = own.host_function(function)
+    record = Dispatched(implementation, attribute, renamed)
+    record.own_backend = own
+    wrapper = _wrapper(dispatch, implementation, record)
+    if own is not None:
+        wrapper = _with_own_backend(dispatch, record, own, wrapper)
+    _dress(wrapper, function, record, attribute)
+    record.wrapper_ref = ref(wrapper)
+    return wrapper, record
+
+
+def _dress(wrapper: Any, function: Any, record: Dispatched, attribute: str) -> None:
+    """Give the wrapper everything that the host function shows."""
+    keywords = {**wrapper.__kwdefaults__, **(getattr(function, "__kwdefaults__", None) or {})}
+    wrapper.__name__ = wrapper.__qualname__ = attribute
+    update_wrapper(wrapper, function)
+    wrapper.__defaults__ = getattr(function, "__defaults__", None)
+    wrapper.__kwdefaults__ = keywords
+    wrapper.__signature__ = merged_signature(record)
+    wrapper.__annotations__ = {}
+    write_annotations(record, wrapper)
+    doc = wrapper.__doc__
+    if isinstance(doc, str):
+        if record.own_backend is not None:
+            doc = rename_parameter(doc, BACKEND_PARAMETER, record.own_backend.name)
+        wrapper.__doc__ = add_backend_parameter(doc)
+
+
+# -- what can be decorated -----------------------------------------------------------------------------------------------
+
+
+def _named(function: Any) -> str:
+    return f"{getattr(function, '__qualname__', None) or repr(function)}"
+
+
+def _checked_parameters(function: Any, own_backend: str | None) -> tuple[str, ...]:
+    """Return the names of a function's parameters, once it is sure that it can be decorated."""
+    what = _named(function)
+    if isinstance(function, type):
+        raise TypeError(f"{what} is a class: decorate it with backend_class instead of backend_dispatch.")
+    if isinstance(function, (staticmethod, classmethod, property, MethodType)):
+        raise TypeError(f"{what} is a method: only functions at the level of a module can be dispatched.")
+    if not callable(function):
+        raise TypeError(f"{what} is not callable: backend_dispatch decorates functions.")
+    owner = getattr(function, "__qualname__", "").rpartition(".")[0]
+    if owner and not owner.endswith("<locals>"):
+        raise TypeError(
+            f"{what} is defined in the body of {owner}: only functions at the level of a module can be dispatched. "
+            f"Dispatch the whole class with backend_class, or move the computation into a function."
+        )
+    if decorated_record(function) is not None:
+        raise TypeError(f"{what} is decorated already.")
+    names = tuple(_parameter_names(function, what))
+    if own_backend is None:
+        if BACKEND_PARAMETER in names:
+            raise TypeError(
+                f"{what} has a parameter 'backend' of its own. Give it another name for callers: "
+                f"@backend_dispatch(own_backend='parallel_backend', own_backend_values=('loky', 'threading'))."
+            )
+        return names
+    if BACKEND_PARAMETER not in names:
+        raise TypeError(f"{what} has no parameter 'backend': leave own_backend= out.")
+    if own_backend in names:
+        raise TypeError(f"{what} has a parameter {own_backend!r} already: choose another name for own_backend=.")
+    return tuple(own_backend if name == BACKEND_PARAMETER else name for name in names)
+
+
+def _parameter_names(function: Any, what: str) -> Iterator[str]:
+    """Yield the names, read from the code where that is all there is to know, since hosts decorate by the hundred."""
+    varargs = f"{what} takes *args, which cannot be mapped to a backend by name. Spell its parameters out."
+    if type(function) is FunctionType and not {"__wrapped__", "__signature__"} & function.__dict__.keys():
+        code = function.__code__
+        if code.co_flags & inspect.CO_VARARGS:
+            raise TypeError(varargs)
+        count = code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & inspect.CO_VARKEYWORDS)
+        yield from code.co_varnames[:count]
+        return
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except NameError:
+        # Annotations that cannot be evaluated yet say nothing against the function.
+        from scverse_backends._signature import signature_of  # noqa: PLC0415 - as rare as the case.
+
+        parameters = signature_of(function).parameters.values()
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{what} cannot be inspected ({error}), so no backend could be called like it.") from error
+    for parameter in parameters:
+        if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+            raise TypeError(varargs)
+        yield parameter.name
+
+
+def decorated_record(function: Any) -> Dispatched | None:
+    """Return the record of a decorated function or class, ``None`` for anything else."""
+    for cell in getattr(function, "__closure__", None) or ():
+        try:
+            contents = cell.cell_contents
+        except ValueError:
+            continue  # A name that is not bound yet.
+        if isinstance(contents, Dispatched) and contents.wrapper_ref() is function:
+            return contents
+    return None

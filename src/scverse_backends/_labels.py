@@ -1,0 +1,90 @@
+"""What a backend's name is: its grammar, how names are compared, and which one may have been meant."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+CPU = "cpu"
+"""The name of the host implementation, which no backend can take."""
+
+MAX_LENGTH = 128
+
+_LETTERS_AND_DIGITS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+_ALLOWED = _LETTERS_AND_DIGITS | frozenset("._-")
+
+_SUGGESTION_CUTOFF = 0.6
+
+
+def plain(label: str) -> str:
+    """Return an exact ``str``: a subclass from a foreign adapter may compare or hash as it likes."""
+    return str.__str__(label)
+
+
+def problem(label: object) -> str | None:
+    """Say what is wrong with a label, or nothing.
+
+    Examples
+    --------
+    >>> problem("my-backend")
+    >>> problem("my backend")
+    "contains ' ', but only ASCII letters, digits, '.', '_' and '-' are allowed"
+    """
+    if not isinstance(label, str):
+        return f"is no string but {type(label).__name__}"
+    if not label:
+        return "is empty"
+    if len(label) > MAX_LENGTH:
+        return f"is longer than {MAX_LENGTH} characters"
+    for character in label:
+        if character not in _ALLOWED:
+            return f"contains {character!a}, but only ASCII letters, digits, '.', '_' and '-' are allowed"
+    if label[0] not in _LETTERS_AND_DIGITS:
+        return "does not start with a letter or digit"
+    if label[-1] in ".-":
+        return "ends with '.' or '-'"
+    return None
+
+
+def fold(label: str) -> str:
+    """Return the form in which reserved and trusted names are compared, so that case opens no way around them."""
+    return label.lower()
+
+
+def _loose(label: str) -> str:
+    """Fold what people mix up when they type a name: case, white space, hyphen and underscore."""
+    return "".join(label.split()).lower().replace("-", "_")
+
+
+def suggestions(name: str, candidates: Iterable[str]) -> tuple[str, ...]:
+    """Return the candidates that may have been meant, the likeliest first.
+
+    Examples
+    --------
+    >>> suggestions("CUDA ", ["cuda", "jax"])
+    ('cuda',)
+    """
+    by_form: dict[str, list[str]] = {}
+    for candidate in sorted(set(candidates)):
+        by_form.setdefault(_loose(candidate), []).append(candidate)
+    wanted = _loose(name)
+    if wanted in by_form:
+        return tuple(by_form[wanted])
+    from difflib import get_close_matches  # noqa: PLC0415 - only a wrong name pays for this import.
+
+    close = get_close_matches(wanted[:MAX_LENGTH], by_form, n=3, cutoff=_SUGGESTION_CUTOFF)
+    return tuple(label for form in close for label in by_form[form])
+
+
+def did_you_mean(names: Iterable[str]) -> str:
+    """Return the sentence that offers suggestions, with a leading space, or nothing where there are none."""
+    offered = [repr(name) for name in names]
+    return f" Did you mean {' or '.join(offered)}?" if offered else ""
+
+
+def listing(names: Iterable[str], *, limit: int = 12) -> str:
+    """Return names for a message, cut where a message would become a wall."""
+    quoted = [repr(name) for name in names]
+    more = f" and {len(quoted) - limit} more" if len(quoted) > limit else ""
+    return ", ".join(quoted[:limit]) + more

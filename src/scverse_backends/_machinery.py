@@ -1,0 +1,104 @@
+"""The parts of a dispatcher that only decorated functions need, and that importing a host therefore need not load."""
+
+from __future__ import annotations
+
+from scverse_backends._dispatch import Dispatch
+from scverse_backends._dispatched import leads_to
+from scverse_backends._functions import CALL_CODE, dispatch_function
+from scverse_backends._merge import Merger
+from scverse_backends._report import backend_table, explain
+from scverse_backends.exceptions import BackendConflictWarning
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from scverse_backends._dispatched import Dispatched
+    from scverse_backends._records import LiveRecords
+    from scverse_backends._registry import Registry
+    from scverse_backends._report import BackendTable, Explanation
+    from scverse_backends._resolver import Resolver
+    from scverse_backends._selection import Selection
+    from scverse_backends._warnings import Warner
+
+
+class Machinery:
+    """Calls, merging and reports of one dispatcher."""
+
+    __slots__ = ("_records", "_registry", "_selection", "dispatch", "merger")
+
+    def __init__(
+        self, registry: Registry, resolver: Resolver, selection: Selection, warner: Warner, records: LiveRecords
+    ) -> None:
+        self._registry = registry
+        self._records = records
+        self._selection = selection
+        self.merger = Merger(registry, records)
+        self.dispatch = Dispatch(selection, resolver, warner, self.merger.merge, self.merger.unexpected)
+        selection.call_codes = frozenset({CALL_CODE})
+
+    def refresh(self) -> None:
+        """Compile anew and show anew: a backend came or went."""
+        self.dispatch.epoch += 1
+        for record in self._records:
+            record.forget_plans()
+        self.merger.refresh()
+
+    def decorate(self, function: Any, **options: Any) -> Callable[..., Any]:
+        """Decorate one host function."""
+        wrapper, record = dispatch_function(self.dispatch, function, **options)
+        # In this order, so that a backend that another thread publishes meanwhile is merged by one of the two.
+        self._records.add(record)
+        self.merger.attach(record)
+        return wrapper
+
+    def functions(self) -> dict[str, Any]:
+        """Return the decorated functions by the name that backends know them by; the latest wins."""
+        found = {record.attribute: record.public() for record in self._records}
+        return {name: found[name] for name in sorted(found)}
+
+    def ambiguities(self) -> list[BackendConflictWarning]:
+        """Return a warning for each two different host functions that look for the same adapter attribute."""
+        owners: dict[str, Dispatched] = {}
+        found = []
+        for record in self._records:
+            first = owners.setdefault(record.attribute, record)
+            # Decorating the same function again, as reloading a module does, is no ambiguity.
+            if _place(first) != _place(record):
+                found.append(
+                    BackendConflictWarning(
+                        f"{'.'.join(_place(first))} and {'.'.join(_place(record))} both look for {record.attribute!r} "
+                        f"in backends. Give one of them @backend_dispatch(name=...).",
+                        function=record.attribute,
+                    )
+                )
+        return found
+
+    def record_of(self, function: Any) -> Dispatched:
+        """Return the record of a decorated function, also from a decorator outside it.
+
+        Raises
+        ------
+        TypeError
+            If this dispatcher did not decorate it.
+        """
+        for record in self._records:
+            if leads_to(function, record.wrapper_ref()):
+                return record
+        name = getattr(function, "__qualname__", repr(function))
+        raise TypeError(f"{name} is not dispatched by this host.")
+
+    def backends(self, host: str) -> BackendTable:
+        """Return the table of backends."""
+        return backend_table(host, self._registry, self._records)
+
+    def explain(self, function: Any, backend: object) -> Explanation:
+        """Say which implementation of a function would run."""
+        return explain(self.dispatch, self.record_of(function), backend)
+
+
+def _place(record: Dispatched) -> tuple[str, str]:
+    function = record.function
+    return str(getattr(function, "__module__", "?")), str(getattr(function, "__qualname__", record.name))
+

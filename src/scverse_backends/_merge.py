@@ -1,0 +1,239 @@
+"""Show the options of the backends in the host's functions: which ones, and in whose docstrings and signatures.
+
+Foreign attributes are read without a lock and kept as contributions; the lock covers only the writing of text.
+"""
+
+from __future__ import annotations
+
+from _thread import allocate_lock as Lock
+from inspect import Signature
+from weakref import ref
+
+from scverse_backends._adapters import MISSING, describe_error, exported, exported_if_loaded
+from scverse_backends._dispatched import leads_to
+from scverse_backends._docs import Offer, Option, add_options
+from scverse_backends._docs_read import parameter_docs
+from scverse_backends._labels import CPU, listing
+from scverse_backends._signature import (
+    DEFERRED_ANNOTATIONS,
+    MergedSignature,
+    contributions,
+    merged_options,
+    merged_parameters,
+    with_parameters,
+)
+from scverse_backends.exceptions import BackendLoadWarning
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
+    from scverse_backends._adapters import Backend
+    from scverse_backends._dispatched import Dispatched
+    from scverse_backends._registry import Registry
+    from scverse_backends._signature import Contribution
+
+
+class Written:
+    """What one function showed before merging, and what merging wrote there."""
+
+    __slots__ = ("doc", "doc_before", "function", "signature", "signature_before")
+
+    def __init__(self, function: Any) -> None:
+        self.function = ref(function)
+        self.doc_before: str | None = None
+        self.doc: str | None = None
+        self.signature_before: Signature | None = None
+        self.signature: Signature | None = None
+
+
+class Merger:
+    """Keeps what the functions of one dispatcher show in step with the backends that are loaded."""
+
+    __slots__ = ("_lock", "_records", "_registry")
+
+    def __init__(self, registry: Registry, records: Iterable[Dispatched]) -> None:
+        self._registry = registry
+        self._records = records
+        self._lock = Lock()
+
+    def refresh(self) -> None:
+        """Merge what is loaded, and take out what is gone, in every function."""
+        available = self._registry.available()
+        for record in self._records:
+            self._update(record, available)
+
+    def attach(self, record: Dispatched) -> None:
+        """Merge what is loaded already into a function that was just decorated."""
+        available = self._registry.available()
+        if available:
+            self._update(record, available)
+
+    def merge(self, record: Dispatched, backend: Backend) -> None:
+        """Merge a function that its backend has just provided, perhaps lazily."""
+        if not self._registry.shadowed(backend):
+            self._update(record, self._registry.available())
+
+    def merge_everything(self) -> list[BackendLoadWarning]:
+        """Merge lazily provided functions too, which their adapters import for it; returns what failed."""
+        problems: list[BackendLoadWarning] = []
+        for backend in self._registry.available():
+            for record in self._records:
+                if record.sources.get(backend.name) is backend:
+                    continue
+                try:
+                    implementation = exported(backend.adapter, record.attribute)
+                except KeyboardInterrupt:
+                    raise
+                except BaseException as error:  # noqa: BLE001 - foreign code; one function's options are lost.
+                    problems.append(
+                        BackendLoadWarning(
+                            f"Backend {backend.name!r} could not provide {record.attribute!r}: {describe_error(error)}.",
+                            backend=backend.name,
+                            distribution=backend.distribution,
+                            function=record.name,
+                        )
+                    )
+                    continue
+                if implementation is not MISSING:
+                    self._publish(record, {backend.name: (backend, _read(record, backend, implementation))})
+        return problems
+
+    def unexpected(self, record: Dispatched, keyword: str, ran: str) -> str | None:
+        """Say who would know a keyword that what ran does not; nothing where no backend could."""
+        where = "the host implementation" if ran == CPU else f"backend {ran!r}"
+        knowing = [name for name, found in record.contributions.items() if any(c.name == keyword for c in found)]
+        waiting = [entry.record.name for entry in self._registry.entries() if entry.outcome is None]
+        if not knowing and not waiting:
+            return None
+        parts = [f"It ran on {where}, which does not take it."]
+        if knowing:
+            parts.append(f"Loaded backends that do: {listing(sorted(knowing))}; choose one with backend=.")
+        if waiting:
+            parts.append(f"Installed but not loaded, so it may be theirs: {listing(waiting)}.")
+        return " ".join(parts)
+
+    # -- contributions -----------------------------------------------------------------------------------------------
+
+    def _update(self, record: Dispatched, available: Sequence[Backend]) -> None:
+        found: dict[str, tuple[Backend, tuple[Contribution, ...]]] = {}
+        for backend in available:
+            if record.sources.get(backend.name) is backend:
+                continue
+            implementation = exported_if_loaded(backend.adapter, record.attribute)
+            if implementation is not MISSING:
+                found[backend.name] = (backend, _read(record, backend, implementation))
+        gone = [
+            name for name, source in record.sources.items() if not any(source is backend for backend in available)
+        ]
+        if found or gone:
+            self._publish(record, found, gone)
+
+    def _publish(
+        self,
+        record: Dispatched,
+        found: dict[str, tuple[Backend, tuple[Contribution, ...]]],
+        gone: Iterable[str] = (),
+    ) -> None:
+        with self._lock:
+            before = record.contributions
+            sources = {name: source for name, source in record.sources.items() if name not in gone}
+            merged = {name: added for name, added in before.items() if name not in gone}
+            for name, (backend, added) in found.items():
+                sources[name] = backend
+                merged[name] = added
+            record.sources = sources
+            record.contributions = merged
+            # Most backends add no option to most functions, whose text then stands as it is.
+            if any(before.values()) or any(merged.values()):
+                _write(record)
+
+
+def _read(record: Dispatched, backend: Backend, implementation: Any) -> tuple[Contribution, ...]:
+    """Return what an implementation adds; a foreign attribute that misbehaves loses only this function's merge."""
+    if leads_to(implementation, record.wrapper_ref()):
+        return ()
+    try:
+        hidden = (old for old, _ in record.renamed.values())
+        return contributions(backend.name, record.host_names(), implementation, parameter_docs, hidden)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 - foreign code.
+        return ()
+
+
+# -- writing -------------------------------------------------------------------------------------------------------------
+
+
+def _write(record: Dispatched) -> None:
+    """Bring every function that shows this one up to date, from its own text and never from another's."""
+    options = _options(record)
+    for function in record.chain():
+        written = next((one for one in record.written if one.function() is function), None)
+        if written is None:
+            try:
+                written = Written(function)
+            except TypeError:
+                continue  # Some callables cannot be written to, and cannot be referred to either.
+            record.written.append(written)
+        _write_doc(function, written, options)
+        _write_signature(function, written, record)
+    wrapper = record.wrapper_ref()
+    if wrapper is not None:
+        write_annotations(record, wrapper)
+
+
+def _write_doc(function: Any, written: Written, options: list[Option]) -> None:
+    try:
+        shown = function.__doc__
+        if not isinstance(shown, str):
+            return
+        # Text that is not ours any more was put there by a host decorator; it is the text to splice into.
+        before = written.doc_before if shown == written.doc and written.doc_before is not None else shown
+        text = add_options(before, options) if options else before
+        if text != shown:
+            function.__doc__ = text
+        written.doc_before, written.doc = before, text
+    except (AttributeError, TypeError):
+        return  # An outer function that cannot be written to is left alone.
+
+
+def _write_signature(function: Any, written: Written, record: Dispatched) -> None:
+    """Add the options to a signature that a host decorator made of ours; our own shows them by itself."""
+    shown = getattr(function, "__dict__", {}).get("__signature__")
+    if not isinstance(shown, Signature) or isinstance(shown, MergedSignature) or "backend" not in shown.parameters:
+        return
+    before = written.signature_before if shown is written.signature and written.signature_before is not None else shown
+    signature = with_parameters(before, merged_parameters(record.contributions))
+    try:
+        function.__signature__ = signature
+    except (AttributeError, TypeError):
+        return  # As above.
+    written.signature_before, written.signature = before, signature
+
+
+def _options(record: Dispatched) -> list[Option]:
+    return [
+        Option(
+            name,
+            tuple(Offer(c.provider, c.type, c.description, c.shown_default) for c in offers),
+        )
+        for name, offers in merged_options(record.contributions).items()
+    ]
+
+
+def write_annotations(record: Dispatched, wrapper: Any) -> None:
+    """Show the annotations of ``backend`` and of the merged options beside the host's."""
+    if DEFERRED_ANNOTATIONS:
+        from scverse_backends._annotate import Annotate  # noqa: PLC0415 - Python 3.14 and later.
+
+        # Setting it anew empties Python's own cache.
+        wrapper.__annotate__ = Annotate(record)
+        return
+    host = getattr(record.function, "__annotations__", {})
+    # Decorators outside ours share this very dictionary, so it is changed in place.
+    shown: dict[str, Any] = wrapper.__annotations__
+    merged = record.annotations(host, record.added_annotations())
+    shown.clear()
+    shown.update(merged)

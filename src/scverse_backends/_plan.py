@@ -1,0 +1,365 @@
+"""Two signatures, the host's and an implementation's, compiled once into a plan that maps a call.
+
+The rules (by parameter name):
+
+=======================  ==========================================  ==============================================
+parameter                the caller gave it                          the caller omitted it
+=======================  ==========================================  ==============================================
+in both                  forwarded, even when equal to the default   the implementation's default; the host's where
+                                                                     it has none
+implementation only      forwarded                                   the implementation's default
+host only, has default   at its default: dropped; else dropped with  nothing to do
+                         a warning
+host only, required      ``BackendContractError``                    the call is invalid
+unknown to both          the error of a plain call                   nothing to do
+=======================  ==========================================  ==============================================
+
+A plan also knows the calls that can be forwarded as they are, which are nearly all: no more positional arguments
+than the two sides have in common at the front, and no other keywords than both take.
+"""
+
+from __future__ import annotations
+
+from inspect import Parameter
+from types import MethodType
+
+from scverse_backends._defaults import at_default
+from scverse_backends._omitted import OMITTED
+from scverse_backends.exceptions import BackendContractError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from inspect import Signature
+    from typing import Any
+
+    from scverse_backends._state import State
+
+BACKEND_PARAMETER = "backend"
+
+_POSITIONAL_ONLY = Parameter.POSITIONAL_ONLY
+_POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+_BY_KEYWORD = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
+_EMPTY = Parameter.empty
+
+
+class Names:
+    """What a signature accepts, by name."""
+
+    __slots__ = ("by_keyword", "defaults", "positional", "positional_only", "required", "takes_any")
+
+    def __init__(self, parameters: Iterable[Parameter]) -> None:
+        named = [p for p in parameters if p.kind not in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)]
+        self.positional = tuple(p.name for p in named if p.kind in _POSITIONAL)
+        self.positional_only = tuple(p.name for p in named if p.kind is _POSITIONAL_ONLY)
+        self.by_keyword = frozenset(p.name for p in named if p.kind in _BY_KEYWORD)
+        self.defaults: dict[str, Any] = {p.name: p.default for p in named if p.default is not _EMPTY}
+        self.required = tuple(p.name for p in named if p.default is _EMPTY)
+        self.takes_any = any(p.kind is Parameter.VAR_KEYWORD for p in parameters)
+
+    @property
+    def all(self) -> frozenset[str]:
+        """Every named parameter."""
+        return self.by_keyword.union(self.positional_only)
+
+
+class Given:
+    """The arguments of one call, by the names of the host's signature."""
+
+    __slots__ = ("extra", "named", "options")
+
+    def __init__(self) -> None:
+        self.named: dict[str, Any] = {}
+        self.options: dict[str, Any] = {}
+        """Options that only the implementation has."""
+        self.extra: dict[str, Any] = {}
+        """What the host's ``**kwargs`` takes."""
+
+
+class _Anything:
+    """Stands for the keywords of an implementation that takes all that the host takes."""
+
+    __slots__ = ()
+
+    def issuperset(self, _names: Iterable[str]) -> bool:
+        return True
+
+
+class Plan:
+    """How calls of one host function reach one implementation.
+
+    ``aligned`` and ``direct`` tell the calls that are forwarded as they are: at most so many positional arguments, no
+    other keywords. The states that such a call enters are kept from the last call, each with the state outside.
+    """
+
+    __slots__ = (
+        "adapter",
+        "aligned",
+        "attribute",
+        "backend",
+        "can_run",
+        "direct",
+        "function",
+        "implementation",
+        "inner",
+        "key",
+        "outer",
+        "owner",
+        "pinned",
+        "pinned_outer",
+        "router",
+    )
+
+    def __init__(
+        self,
+        *,
+        backend: Any,
+        attribute: str,
+        key: tuple[str, str],
+        implementation: Any,
+        can_run: Callable[..., object] | None,
+        router: _Router | None,
+    ) -> None:
+        self.backend = backend
+        self.adapter = backend.adapter
+        self.attribute = attribute
+        self.key = key
+        self.implementation = implementation
+        is_method = type(implementation) is MethodType
+        # A bound method is made anew at each access, so it is known by its two halves.
+        self.function = implementation.__func__ if is_method else None
+        self.owner = implementation.__self__ if is_method else None
+        self.can_run = can_run
+        self.router = router
+        self.aligned = -1
+        self.direct: frozenset[str] | _Anything = frozenset()
+        if router is not None and can_run is None:
+            self.aligned, self.direct = router.forwardable()
+        self.outer: State | None = None
+        self.inner: State | None = None
+        self.pinned_outer: State | None = None
+        self.pinned: State | None = None
+
+    def with_states(self, current: Plan | None, outer: State, inner: State, *, pinned: bool) -> Plan:
+        """Return a copy that enters ``inner`` when a call begins in ``outer``.
+
+        A copy, since other threads may be reading this plan: what they read must belong together. ``current`` is the
+        plan in use, whose other pair of states is kept.
+        """
+        copy = object.__new__(Plan)
+        for slot in Plan.__slots__:
+            setattr(copy, slot, getattr(self, slot))
+        if current is not None:
+            copy.outer, copy.inner = current.outer, current.inner
+            copy.pinned_outer, copy.pinned = current.pinned_outer, current.pinned
+        if pinned:
+            copy.pinned_outer, copy.pinned = outer, inner
+        else:
+            copy.outer, copy.inner = outer, inner
+        return copy
+
+    def is_for(self, implementation: Any) -> bool:
+        """Whether this plan was made for that very implementation."""
+        if implementation is self.implementation:
+            return True
+        return (
+            type(implementation) is MethodType
+            and implementation.__func__ is self.function
+            and implementation.__self__ is self.owner
+        )
+
+
+class _Router:
+    """The mapping of arguments by name."""
+
+    __slots__ = ("_backend", "_function", "_host", "_implementation", "_renamed", "options")
+
+    def __init__(
+        self,
+        function: str,
+        backend: str,
+        host: Names,
+        implementation: Names,
+        renamed: Mapping[str, tuple[str, Callable[[Any], Any] | None]],
+    ) -> None:
+        self._function = function
+        self._backend = backend
+        self._host = host
+        self._implementation = implementation
+        # An old name is used only where the implementation knows it and not the new one.
+        self._renamed = {
+            new: old
+            for new, old in renamed.items()
+            if new not in implementation.all and old[0] in implementation.all
+        }
+        old_names = {old for old, _ in self._renamed.values()}
+        self.options = backend_only(host, implementation) - old_names
+
+    def forwardable(self) -> tuple[int, frozenset[str] | _Anything]:
+        """Return how many positional arguments and which keywords can be forwarded as they are; -1 for none at all."""
+        host, implementation = self._host, self._implementation
+        if set(host.required) != set(implementation.required):
+            # Something has to be checked or filled in at every call.
+            return -1, frozenset()
+        if host.takes_any and (host.positional_only or implementation.positional_only):
+            # A key of ``**kwargs`` may then bear the name of a positional-only parameter.
+            return -1, frozenset()
+        aligned = 0
+        for mine, theirs in zip(host.positional, implementation.positional, strict=False):
+            if mine != theirs:
+                break
+            aligned += 1
+        if implementation.takes_any:
+            if host.takes_any:
+                return aligned, _Anything()
+            return aligned, (host.by_keyword - set(self._renamed)) | self.options
+        return aligned, (host.by_keyword & implementation.by_keyword) | self.options
+
+    def arrange(self, given: Given) -> tuple[list[Any], dict[str, Any], list[str]]:
+        """Return the positional and keyword arguments for the implementation, and the names that were dropped."""
+        host, implementation = self._host, self._implementation
+        values: dict[str, Any] = {}
+        dropped: list[str] = []
+        for name, value in given.named.items():
+            self._place(name, value, values, dropped)
+        for name in implementation.required:
+            if name not in values:
+                self._fill_in(name, given, values)
+        keywords: dict[str, Any] = {}
+        for name, value in given.extra.items():
+            free = name not in values and name in implementation.by_keyword and name != BACKEND_PARAMETER
+            if free or (implementation.takes_any and name not in implementation.by_keyword):
+                keywords[name] = value
+            else:
+                dropped.append(name)
+        positional: list[Any] = []
+        for index, name in enumerate(implementation.positional_only):
+            if name in values:
+                positional.append(values.pop(name))
+            elif any(later in values for later in implementation.positional_only[index + 1 :]):
+                positional.append(implementation.defaults[name])
+        values.update(given.options)
+        values.update(keywords)
+        return positional, values, [name for name in dropped if name not in host.all or not name.startswith("_")]
+
+    def _place(self, name: str, value: Any, values: dict[str, Any], dropped: list[str]) -> None:
+        implementation = self._implementation
+        if name in implementation.all:
+            values[name] = value
+        elif name in self._renamed:
+            old, convert = self._renamed[name]
+            converted = value if convert is None else convert(value)
+            if converted is not OMITTED:
+                values[old] = converted
+        elif implementation.takes_any:
+            values[name] = value
+        elif name in self._host.required:
+            raise BackendContractError(
+                f"Backend {self._backend!r} cannot run {self._function}(): its implementation lacks the required "
+                f"parameter {name!r}. Use backend='cpu' for this function and tell the backend's authors.",
+                backend=self._backend,
+                function=self._function,
+                parameter=name,
+            )
+        elif not at_default(value, self._host.defaults[name]):
+            dropped.append(name)
+
+    def _fill_in(self, name: str, given: Given, values: dict[str, Any]) -> None:
+        """Give the implementation what it requires and the caller left out: the host's default, if there is one."""
+        defaults = self._host.defaults
+        new = next((new for new, (old, _) in self._renamed.items() if old == name), None)
+        if name in given.options:
+            return
+        if name in defaults:
+            values[name] = defaults[name]
+        elif new is not None and new in defaults:
+            self._place(new, defaults[new], values, [])
+        if name not in values:
+            raise TypeError(
+                f"{self._function}() on backend {self._backend!r} is missing the required argument {name!r}, "
+                "which the host does not have. Give it by keyword."
+            )
+
+
+def backend_only(host: Names, implementation: Names) -> frozenset[str]:
+    """Return the public options that only the implementation has, which callers can give by keyword."""
+    return frozenset(
+        name
+        for name in implementation.by_keyword - host.all
+        if not name.startswith("_") and name != BACKEND_PARAMETER
+    )
+
+
+def compile_router(
+    function: str,
+    backend: str,
+    host: Names,
+    implementation: Signature | None,
+    renamed: Mapping[str, tuple[str, Callable[[Any], Any] | None]],
+) -> _Router | None:
+    """Compile the mapping; ``None`` for an implementation without a signature, which is called as the host is."""
+    if implementation is None:
+        return None
+    return _Router(function, backend, host, Names(implementation.parameters.values()), renamed)
+
+
+def bind(function: str, host: Names, options: frozenset[str], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Given:
+    """Sort the arguments of a call by name, as Python does when it calls a function of the merged signature.
+
+    Raises
+    ------
+    TypeError
+        As a plain call of the host function would, and in its words.
+    """
+    given = Given()
+    if len(args) > len(host.positional):
+        raise TypeError(_too_many(function, host, len(args)))
+    given.named.update(zip(host.positional, args, strict=False))
+    wrongly_positional: list[str] = []
+    for name, value in kwargs.items():
+        if name in host.by_keyword:
+            if name in given.named:
+                raise TypeError(f"{function}() got multiple values for argument {name!r}")
+            given.named[name] = value
+        elif name in options:
+            given.options[name] = value
+        elif host.takes_any:
+            given.extra[name] = value
+        elif name in host.positional_only:
+            wrongly_positional.append(name)
+        else:
+            raise UnexpectedKeyword(function, name)
+    if wrongly_positional:
+        names = ", ".join(wrongly_positional)
+        raise TypeError(
+            f"{function}() got some positional-only arguments passed as keyword arguments: {names!r}"
+        )
+    missing = [name for name in host.required if name not in given.named]
+    if missing:
+        raise TypeError(_missing(function, host, missing))
+    return given
+
+
+class UnexpectedKeyword(TypeError):  # noqa: N818 - raised only to be replaced by a TypeError that says more.
+    """A keyword that neither side takes."""
+
+    def __init__(self, function: str, name: str) -> None:
+        super().__init__(f"{function}() got an unexpected keyword argument {name!r}")
+        self.keyword = name
+
+
+def _too_many(function: str, host: Names, count: int) -> str:
+    most = len(host.positional)
+    least = sum(name in host.required for name in host.positional)
+    takes = f"{most}" if least == most else f"from {least} to {most}"
+    noun = "argument" if most == 1 else "arguments"
+    return f"{function}() takes {takes} positional {noun} but {count} {'was' if count == 1 else 'were'} given"
+
+
+def _missing(function: str, host: Names, missing: list[str]) -> str:
+    kind = "positional" if any(name in host.positional for name in missing) else "keyword-only"
+    of_kind = [name for name in missing if (name in host.positional) == (kind == "positional")]
+    quoted = [repr(name) for name in of_kind]
+    listed = quoted[0] if len(quoted) == 1 else ", ".join(quoted[:-1]) + f" and {quoted[-1]}"
+    noun = "argument" if len(quoted) == 1 else "arguments"
+    return f"{function}() missing {len(quoted)} required {kind} {noun}: {listed}"

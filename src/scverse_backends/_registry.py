@@ -1,0 +1,330 @@
+"""Which backends exist and in which state: a name or alias to its backend, importing as little as it can.
+
+Who answers to a label is a pure function of all adapters (:func:`_assign`), so it never depends on what happens to be
+imported already. A label is settled early, without loading the rest, only where nothing else could change the answer.
+
+No lock is held while foreign code runs: adapters are loaded outside it, and the first outcome published is the one
+that everybody uses.
+"""
+
+from __future__ import annotations
+
+from _thread import allocate_lock as Lock
+from _thread import get_ident
+
+from scverse_backends._adapters import Backend, Failure, Notice, describe_origin, load
+from scverse_backends._entry_points import forget_finder_caches, list_entry_points
+from scverse_backends.exceptions import BackendConflictWarning, BackendLoadWarning
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    from scverse_backends._entry_points import EntryPointRecord, Listing
+    from scverse_backends._trust import Trust, TrustedBackend
+
+
+class Entry:
+    """One entry point and what became of it."""
+
+    __slots__ = ("claims", "loading", "notices", "outcome", "record")
+
+    def __init__(self, record: EntryPointRecord, claims: tuple[TrustedBackend, ...], refusal: str | None) -> None:
+        self.record = record
+        self.claims = claims
+        self.outcome: Backend | Failure | None = None if refusal is None else Failure(refusal, refused=True)
+        self.notices: list[Notice] = []
+        self.loading: set[int] = set()
+
+    @property
+    def refused_unseen(self) -> bool:
+        """Whether it was refused by its metadata alone, which may have changed."""
+        return isinstance(self.outcome, Failure) and self.outcome.refused and not self.claims
+
+    @property
+    def failed(self) -> bool:
+        """Whether loading was tried in vain (a refused entry point was never tried, or is not to be used)."""
+        return isinstance(self.outcome, Failure) and not self.outcome.refused
+
+
+class Registry:
+    """All entry points of one host, and the backends made of them."""
+
+    def __init__(self, *, group: str, trust: Trust, refuse_untrusted: bool, on_change: Callable[[], None]) -> None:
+        self.group = group
+        self.trust = trust
+        self._refuse_untrusted = refuse_untrusted
+        self._on_change = on_change
+        self._lock = Lock()
+        self._listing: Listing | None = None
+        self._listed: tuple[Entry, ...] = ()
+        self._registered: tuple[Entry, ...] = ()
+        self._shared: list[tuple[type, Any]] = []
+
+    # -- what is installed -------------------------------------------------------------------------------------------
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Return every known entry point, in the order in which equals win; lists on first use."""
+        if self._listing is None or not self._listing.is_current():
+            self._list()
+        return self._listed + self._registered
+
+    def known_entries(self) -> tuple[Entry, ...]:
+        """Return what has been listed so far, without listing."""
+        return self._listed + self._registered
+
+    def relist(self) -> None:
+        """Read the installed metadata again: something may have been installed a moment ago."""
+        forget_finder_caches()
+        self._list()
+
+    def _list(self) -> None:
+        """List, and publish; what is loaded and still there stays loaded."""
+        before = self._listing
+        listing = list_entry_points(self.group)
+        fresh = [self._entry(record) for record in listing.records]
+        with self._lock:
+            if before is None and self._listing is not None and self._listing.is_current():
+                return  # Another thread made the first listing in the meantime, and may have loaded from it.
+            old = list(self._listed)
+            self._listing = listing
+            self._listed = tuple(self._kept_or(entry, old) for entry in fresh)
+            changed = any(entry.outcome is not None for entry in old)
+        if changed:
+            self._on_change()
+
+    @staticmethod
+    def _kept_or(entry: Entry, old: list[Entry]) -> Entry:
+        """Return the entry that a listing before had for the same adapter, where anything came of it already."""
+        for index, known in enumerate(old):
+            if known.record.same_as(entry.record):
+                del old[index]
+                return known if known.loading or not (known.outcome is None or known.refused_unseen) else entry
+        return entry
+
+    def _entry(self, record: EntryPointRecord) -> Entry:
+        claims = self.trust.claims(record)
+        return Entry(record, claims, self._refusal(record, claims))
+
+    def _refusal(self, record: EntryPointRecord, claims: tuple[TrustedBackend, ...]) -> str | None:
+        """Say why an entry point is not even imported: everything that metadata can tell is checked here."""
+        holder = None if claims else self.trust.impersonates(record)
+        if holder is not None:
+            why = "; ".join(holder.mismatches(record)) or f"its entry point is {record.name!r} and not {holder.name!r}"
+            return f"the name {record.name!r} is reserved for the trusted backend {holder.name!r}, and {why}"
+        if self._refuse_untrusted and not any(claim.verifiable for claim in claims):
+            return "the host refuses backends that it does not list as trusted"
+        return None
+
+    @property
+    def metadata_problems(self) -> tuple[str, ...]:
+        """What could not be read when the installed metadata was listed."""
+        return self._listing.problems if self._listing is not None else ()
+
+    # -- loading -----------------------------------------------------------------------------------------------------
+
+    def load(self, entry: Entry, *, again: bool = False) -> Backend | Failure | None:
+        """Load one entry point once; ``again`` gives one that failed another chance.
+
+        Returns ``None`` where this very thread is loading it already: an adapter that asks for itself while it is
+        being imported is not found, and that is no failure of it.
+        """
+        outcome = entry.outcome
+        if isinstance(outcome, Backend) or (outcome is not None and (outcome.refused or not again)):
+            return outcome
+        thread = get_ident()
+        if thread in entry.loading:
+            return None
+        try:
+            entry.loading.add(thread)
+            result, notices = load(entry.record, self.trust, entry.claims, self._share)
+        finally:
+            entry.loading.discard(thread)
+        with self._lock:
+            if isinstance(entry.outcome, Backend):
+                return entry.outcome
+            entry.outcome = result
+            entry.notices = notices
+        if isinstance(result, Backend):
+            self._on_change()
+        return result
+
+    def _share(self, adapter_class: type, instance: Any) -> Any:
+        """Return the one instance of an adapter class that everybody uses: the first that was made."""
+        with self._lock:
+            for known, shared in self._shared:
+                if known is adapter_class:
+                    return shared
+            self._shared.append((adapter_class, instance))
+            return instance
+
+    def load_all(self) -> None:
+        """Load every entry point that has not been tried yet."""
+        for entry in self.entries():
+            self.load(entry)
+
+    # -- who answers to a name ---------------------------------------------------------------------------------------
+
+    def find(self, label: str) -> Backend | Entry | None:
+        """Return who answers to a label that is no trusted one: a backend, the failed entry holding it, or nobody."""
+        for entry in self.entries():
+            if entry.record.name == label:
+                outcome = self.load(entry, again=True)
+                if isinstance(outcome, Backend) and outcome.name == label:
+                    return outcome
+                if entry.failed:
+                    return entry
+        self.load_all()
+        return _assign(self.known_entries())[0].get(label)
+
+    def candidates(self, trusted: TrustedBackend) -> list[Entry]:
+        """Return the entry points verified for a trusted backend, those that bear its name first."""
+        entries = [entry for entry in self.entries() if trusted in entry.claims]
+        return sorted(entries, key=lambda entry: _rank(entry.record.name, trusted))
+
+    def answers(self) -> dict[str, Backend]:
+        """Return every label that a backend answers to, of what is loaded so far."""
+        return {label: who for label, who in _assign(self.known_entries())[0].items() if isinstance(who, Backend)}
+
+    def available(self) -> list[Backend]:
+        """Return the loaded backends that answer to their canonical names, in listing order."""
+        answers = self.answers()
+        found = (entry.outcome for entry in self.known_entries())
+        unique: dict[int, Backend] = {}
+        for backend in found:
+            if isinstance(backend, Backend) and answers.get(backend.name) is backend:
+                unique[id(backend)] = backend
+        return list(unique.values())
+
+    def conflicts(self) -> list[tuple[str, Entry, Entry]]:
+        """Return each label that was claimed in vain: the label, who answers to it, who lost."""
+        return _assign(self.known_entries())[1]
+
+    def shadowed(self, backend: Backend) -> bool:
+        """Whether another product answers to this backend's own name, so that nothing can select it."""
+        return self.answers().get(backend.name) is not backend
+
+    # -- adapters without an entry point -----------------------------------------------------------------------------
+
+    def read(self, record: EntryPointRecord) -> Entry:
+        """Read an adapter that was handed over as an object, without making it known yet."""
+        entry = self._entry(record)
+        if entry.outcome is None:
+            entry.outcome, entry.notices = load(record, self.trust, entry.claims, self._share)
+        if not record.name and isinstance(entry.outcome, Backend):
+            record.name = entry.outcome.name
+        return entry
+
+    def add(self, entry: Entry) -> None:
+        """Make an entry known that was read."""
+        with self._lock:
+            self._registered += (entry,)
+        self._on_change()
+
+    def remove(self, entry: Entry) -> None:
+        """Take a registered adapter out again."""
+        with self._lock:
+            self._registered = tuple(one for one in self._registered if one is not entry)
+            self._forget_unused_instances()
+        self._on_change()
+
+    def _forget_unused_instances(self) -> None:
+        used = [entry.outcome.adapter for entry in self._listed + self._registered if isinstance(entry.outcome, Backend)]
+        self._shared = [pair for pair in self._shared if any(pair[1] is adapter for adapter in used)]
+
+    def registered(self) -> tuple[Entry, ...]:
+        """Return the entries of adapters that were registered by hand."""
+        return self._registered
+
+    def snapshot(self) -> Callable[[], None]:
+        """Return a function that brings back what is known now."""
+        with self._lock:
+            listing, listed, registered, shared = self._listing, self._listed, self._registered, list(self._shared)
+            outcomes = [(entry, entry.outcome, entry.notices) for entry in listed + registered]
+
+        def restore() -> None:
+            with self._lock:
+                self._listing, self._listed, self._registered, self._shared = listing, listed, registered, shared
+                for entry, outcome, notices in outcomes:
+                    entry.outcome, entry.notices = outcome, notices
+            self._on_change()
+
+        return restore
+
+    # -- what a person should hear about -----------------------------------------------------------------------------
+
+    def notices(self) -> list[Notice]:
+        """Return everything worth a warning of what has been listed and loaded so far."""
+        found = [Notice(BackendLoadWarning, f"Installed metadata is broken: {text}.") for text in self.metadata_problems]
+        for entry in self.known_entries():
+            found += entry.notices
+        for label, winner, loser in self.conflicts():
+            found.append(
+                Notice(
+                    BackendConflictWarning,
+                    f"Both {describe_origin(winner.record)} and {describe_origin(loser.record)} claim the backend name "
+                    f"{label!r}. The former answers to it; uninstall one of them.",
+                )
+            )
+        return found
+
+
+def _rank(name: str, trusted: TrustedBackend) -> int:
+    """Order a trusted backend's entry points: its canonical name, then its aliases, then any other."""
+    return trusted.labels.index(name) if name in trusted.labels else len(trusted.labels)
+
+
+def _assign(entries: Iterable[Entry]) -> tuple[dict[str, Backend | Entry], list[tuple[str, Entry, Entry]]]:
+    """Decide who answers to which label, from everything that is loaded.
+
+    In this order: a trusted backend; an adapter whose entry point and canonical name are both the label, or a failed
+    entry point of that name, which holds it; another adapter's canonical name; an alias. Among equals the first wins.
+    """
+    table: dict[str, Backend | Entry] = {}
+    holders: dict[str, Entry] = {}
+    conflicts: list[tuple[str, Entry, Entry]] = []
+    losers: list[Entry] = []
+
+    def claim(label: str, entry: Entry) -> bool:
+        holder = holders.get(label)
+        if holder is None:
+            holders[label] = entry
+            table[label] = entry.outcome if isinstance(entry.outcome, Backend) else entry
+            return True
+        if _same_adapter(holder, entry):
+            return True
+        conflicts.append((label, holder, entry))
+        return False
+
+    everything = list(entries)
+    loaded = [(entry, entry.outcome) for entry in everything if isinstance(entry.outcome, Backend)]
+    owned = [(entry, backend) for entry, backend in loaded if any(c.name == backend.name for c in entry.claims)]
+    for entry, backend in sorted(owned, key=lambda pair: _claimed_rank(*pair)):
+        for label in (backend.name, *backend.aliases):
+            claim(label, entry)
+    for entry in everything:
+        outcome = entry.outcome
+        by_name = isinstance(outcome, Backend) and outcome.name == entry.record.name
+        if (by_name or entry.failed) and not claim(entry.record.name, entry) and by_name:
+            losers.append(entry)
+    for entry, backend in loaded:
+        if backend.name != entry.record.name and not claim(backend.name, entry):
+            losers.append(entry)
+    for entry, backend in loaded:
+        if entry not in losers:
+            for alias in backend.aliases:
+                claim(alias, entry)
+    # A failed entry point that lost its name to another of that name is no rival: nobody could ever select it.
+    return table, [conflict for conflict in dict.fromkeys(conflicts) if isinstance(conflict[2].outcome, Backend)]
+
+
+def _claimed_rank(entry: Entry, backend: Backend) -> int:
+    return _rank(entry.record.name, next(claim for claim in entry.claims if claim.name == backend.name))
+
+
+def _same_adapter(one: Entry, other: Entry) -> bool:
+    mine, theirs = one.outcome, other.outcome
+    return mine is theirs or (
+        isinstance(mine, Backend) and isinstance(theirs, Backend) and mine.adapter is theirs.adapter
+    )

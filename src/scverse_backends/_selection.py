@@ -1,0 +1,269 @@
+"""What is selected here and now, and which rule chose it.
+
+The process-wide part stands in plain attributes, so that a call reads it without a lock; the part that belongs to a
+context (scopes, running calls) stands in one context variable. Given a resolver, this module knows no registry.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextvars import ContextVar
+from _thread import allocate_lock as Lock
+from _thread import get_ident
+
+from scverse_backends._labels import CPU
+from scverse_backends._state import CPU_CHOICE, Choice, Scope, State
+from scverse_backends.exceptions import BackendError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType, FrameType
+    from typing import Any
+
+POLICIES = ("explicit", "silent", "warn", "raise")
+"""What may happen when the host runs in place of the backend that was asked for."""
+
+_PINNED = object()
+"""Owner of the scopes that stand for calls which were running with ``backend="cpu"`` when the process woke up."""
+
+
+def environment_variable(host_name: str) -> str:
+    """Return the name of the variable that selects a backend of this host.
+
+    Examples
+    --------
+    >>> environment_variable("my-host")
+    'MY_HOST_BACKEND'
+    """
+    letters = (character if character.isascii() and character.isalnum() else "_" for character in host_name)
+    return "".join(letters).upper() + "_BACKEND"
+
+
+class Selection:
+    """The selection of one dispatcher.
+
+    ``idle`` is true while nothing was ever selected or traced in this process: then a call needs to look no further.
+    It never becomes true again, since counting open scopes would lose updates on free-threaded builds.
+    """
+
+    __slots__ = (
+        "_environment",
+        "_lock",
+        "_woken",
+        "base",
+        "call_codes",
+        "idle",
+        "known",
+        "reference",
+        "resolve",
+        "source",
+        "stragglers",
+        "variable",
+        "variable_name",
+    )
+
+    def __init__(
+        self, host_name: str, resolve: Callable[..., Choice], known: dict[object, Choice]
+    ) -> None:
+        self.base = State()
+        """What is in force outside every scope; its ``choice`` is the process-wide one, ``None`` before the first
+        look at the environment. The only state that is ever changed in place."""
+        self.variable: ContextVar[State] = ContextVar(f"{host_name} backend", default=self.base)
+        self.idle = False
+        self.source = "default"
+        self.variable_name = environment_variable(host_name)
+        self.call_codes: frozenset[CodeType] = frozenset()
+        self.resolve = resolve
+        """Turns what a user wrote into a choice."""
+        self.reference: tuple[Any, ...] = ()
+        """What the selection is restored by in another process, set by the dispatcher."""
+        self._environment: str | None = None
+        self._woken = False
+        self.stragglers: frozenset[int] = frozenset()
+        """Threads in which calls with ``backend="cpu"`` were running when the process woke up."""
+        self.known = known
+        """What each ``backend=`` that was seen before stands for; kept by the resolver."""
+        self._lock = Lock()
+
+    # -- reading -----------------------------------------------------------------------------------------------------
+
+    def state(self) -> State:
+        """Return what is in force in this context."""
+        if self.stragglers:
+            if get_ident() in self.stragglers:
+                self._pin_running_calls()
+            self.stragglers &= self._threads_running_cpu_calls()
+        return self.variable.get()
+
+    def effective(self) -> tuple[Choice, str]:
+        """Return the selection in force and which rule chose it.
+
+        Raises
+        ------
+        BackendError
+            If the environment variable names a backend that cannot be used.
+        """
+        state = self.state()
+        if state is not self.base and state.choice is not None:
+            return state.choice, "scope"
+        return self.process_choice(), self.source
+
+    def process_choice(self) -> Choice:
+        """Return the selection outside every scope."""
+        return self.base.choice or self._settle_environment()
+
+    def fallback(self) -> str:
+        """Return the fallback policy in force."""
+        return self.state().fallback or self.base.fallback or POLICIES[0]
+
+    def environment(self) -> str | None:
+        """Return what the environment variable held on first need, ``None`` where it was unset or blank."""
+        if self._environment is None:
+            self._environment = os.environ.get(self.variable_name, "").strip()
+        return self._environment or None
+
+    def look_at_environment(self) -> None:
+        """Let calls stop looking if nothing is selected; a wrong name in the environment is nobody's business here."""
+        if self.base.choice is None and self.environment() is None:
+            self._settle_environment()
+
+    def _settle_environment(self) -> Choice:
+        text = self.environment()
+        if text is None:
+            choice, source = CPU_CHOICE, "default"
+        else:
+            names: object = [name.strip() for name in text.split(",") if name.strip()] if "," in text else text
+            try:
+                choice, source = self.resolve(names, "environment"), "environment"
+            except BackendError as error:
+                message = f"The environment variable {self.variable_name} selects {text!r}. {error}"
+                raise error.rewritten(message, source="environment") from error.__cause__
+        with self._lock:
+            if self.base.choice is None:
+                self.base.choice, self.source = choice, source
+            # Only where nobody woke the process in the meantime may calls stop looking.
+            if choice is CPU_CHOICE and source == "default" and not self._woken:
+                self.idle = True
+            return self.base.choice
+
+    # -- changing ----------------------------------------------------------------------------------------------------
+
+    def assign(self, choice: Choice) -> None:
+        """Select inside the innermost open scope, or for the process where none is open."""
+        self.wake()
+        state = self.variable.get()
+        if state.scopes:
+            self.variable.set(state.reassigned(choice=choice))
+        else:
+            with self._lock:
+                self.base.choice, self.source = choice, "process"
+
+    def unassign(self) -> None:
+        """Undo the process-wide selection."""
+        with self._lock:
+            if self.source == "process":
+                self.base.choice, self.source = None, "default"
+
+    def assign_fallback(self, policy: str) -> None:
+        """Set the fallback policy of the innermost open scope, or of the process where none is open."""
+        self.wake()
+        state = self.variable.get()
+        if state.scopes:
+            self.variable.set(state.reassigned(fallback=policy))
+        else:
+            self.base.fallback = policy
+
+    def unassign_fallback(self) -> None:
+        """Undo the process-wide fallback policy."""
+        self.base.fallback = None
+
+    def open(self, owner: object, choice: Choice | None, fallback: str | None) -> None:
+        """Open a scope in this context."""
+        self.wake()
+        scope = Scope(owner, choice, fallback)
+        scope.token = self.variable.set(self.variable.get().with_scope(scope))
+
+    def close(self, owner: object) -> None:
+        """Close the innermost scope that its owner opened in this very context, if there is one.
+
+        A token works only in the context that made it, which tells a scope that was opened here from one that a task
+        inherited.
+        """
+        state = self.variable.get()
+        for scope in reversed(state.scopes):
+            if scope.owner is owner and scope.token is not None:
+                try:
+                    self.variable.reset(scope.token)
+                except ValueError:
+                    continue
+                self.variable.set(state.without(scope))
+                return
+
+    def bound_state(
+        self,
+        owner: object,
+        choice: Choice,
+        fallback: str,
+        running: tuple[tuple[str, str], ...],
+        traces: tuple[Any, ...],
+    ) -> State:
+        """Return the state of a bound function: what was in force where it was bound, and who traces here."""
+        here = self.state().traces
+        joined = (*traces, *(trace for trace in here if not any(trace is one for one in traces)))
+        return State((Scope(owner, choice, fallback),), running, joined)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self.reference
+
+    def swap_traces(self, traces: tuple[object, ...]) -> None:
+        """Replace the open traces of this context."""
+        self.wake()
+        self.variable.set(self.variable.get().traced_by(traces))
+
+    # -- the end of idleness -----------------------------------------------------------------------------------------
+
+    def wake(self) -> None:
+        """Let every call look at the selection from now on."""
+        if self._woken:
+            return
+        with self._lock:
+            self._woken = True
+            self.idle = False
+        # While nothing is selected, ``f(x, backend="cpu")`` opens no scope, since that would double its cost. Calls
+        # of that kind which are running at this moment are found on the stacks and get the scope that they stand for.
+        self._pin_running_calls()
+        self.stragglers = self._threads_running_cpu_calls() - {get_ident()}
+
+    def _threads_running_cpu_calls(self) -> frozenset[int]:
+        frames = sys._current_frames()  # noqa: SLF001 - the documented way to see other threads' stacks.
+        return frozenset(thread for thread, frame in frames.items() if self._running_cpu_calls(frame))
+
+    def _running_cpu_calls(self, frame: FrameType | None) -> int:
+        count = 0
+        while frame is not None:
+            if frame.f_code in self.call_codes:
+                inside = frame.f_locals
+                unscoped = "inner" not in inside and inside.get("backend") == CPU
+                count += unscoped and inside.get("selection") is self
+            frame = frame.f_back
+        return count
+
+    def _pin_running_calls(self) -> None:
+        self.stragglers -= {get_ident()}
+        count = self._running_cpu_calls(sys._getframe())  # noqa: SLF001 - see wake().
+        if count:
+            state = self.variable.get()
+            pinned = (Scope(_PINNED, CPU_CHOICE, None),) * count
+            self.variable.set(State(pinned + state.scopes, state.running, state.traces))
+
+    def unpin(self) -> None:
+        """End the scope of a call that was running with ``backend="cpu"`` when the process woke up."""
+        state = self.variable.get()
+        for scope in reversed(state.scopes):
+            if scope.owner is _PINNED:
+                remaining = state.without(scope)
+                blank = not (remaining.scopes or remaining.running or remaining.traces)
+                self.variable.set(self.base if blank else remaining)
+                return

@@ -1,0 +1,266 @@
+"""The signature that a decorated function shows: the host's, the options of the backends, and ``backend``.
+
+It is computed when somebody looks at it and not before: a host pays nothing at import for signatures that nobody
+reads, and what is merged later shows without anything being written again.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Sequence
+from inspect import Parameter, Signature
+
+from scverse_backends._defaults import at_default
+from scverse_backends._plan import BACKEND_PARAMETER, Names, backend_only
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
+
+BACKEND_ANNOTATION = str | Sequence[str] | None
+"""A real object and no text, so that it resolves in every namespace."""
+
+DEFERRED_ANNOTATIONS = sys.version_info >= (3, 14)
+"""Whether annotations are computed on demand (PEP 649)."""
+
+
+class Placeholder:
+    """Stands in a merged signature for a default that only a backend could tell."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return self._text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Placeholder) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
+class Contribution:
+    """One option that one backend adds to one host function."""
+
+    __slots__ = ("annotation", "default", "description", "name", "provider", "type")
+
+    def __init__(  # noqa: PLR0913 - one field per column of the merged signature and docstring.
+        self,
+        *,
+        provider: str,
+        name: str,
+        default: Any,
+        annotation: Any,
+        type: str | None,  # noqa: A002 - numpydoc's word for it.
+        description: tuple[str, ...],
+    ) -> None:
+        self.provider = provider
+        self.name = name
+        self.default = default
+        self.annotation = annotation
+        self.type = type
+        self.description = description
+
+    @property
+    def has_default(self) -> bool:
+        """Whether the backend has a default of its own."""
+        return self.default is not Parameter.empty
+
+    @property
+    def shown_default(self) -> str | None:
+        """The default as text; a foreign ``__repr__`` may raise or be a page long."""
+        if not self.has_default:
+            return None
+        try:
+            text = repr(self.default)
+        except Exception:  # noqa: BLE001 - foreign __repr__.
+            return "…"
+        text = " ".join(text.split())
+        return text if len(text) <= 60 else text[:59] + "…"  # noqa: PLR2004 - a line of a docstring.
+
+
+def signature_of(function: Callable[..., Any]) -> Signature:
+    """Return a function's signature, also where its annotations cannot be evaluated yet.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the function cannot be inspected.
+    """
+    try:
+        return inspect.signature(function)
+    except NameError:
+        if not DEFERRED_ANNOTATIONS:
+            raise
+        import annotationlib  # noqa: PLC0415 - Python 3.14 and later.
+
+        return inspect.signature(function, annotation_format=annotationlib.Format.FORWARDREF)
+
+
+def implementation_signature(implementation: Any) -> Signature | None:
+    """Return what a backend's function accepts, ``None`` where that cannot be found out."""
+    try:
+        signature = signature_of(implementation)
+        # A foreign signature object may lie about what it holds.
+        return signature if all(isinstance(p, Parameter) for p in signature.parameters.values()) else None
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 - foreign code; the implementation is then called as the host is.
+        return None
+
+
+def contributions(
+    provider: str,
+    host: Names,
+    implementation: Any,
+    docs: Callable[[object], Mapping[str, Any]],
+    hidden: Iterable[str] = (),
+) -> tuple[Contribution, ...]:
+    """Return the options that an implementation adds to the host's.
+
+    Parameters
+    ----------
+    provider
+        Canonical name of the backend.
+    host
+        What the host function accepts.
+    implementation
+        The backend's function.
+    docs
+        Reads a docstring: parameter name to its type and description.
+    hidden
+        Old names of host parameters, which are neither merged nor documented.
+    """
+    signature = implementation_signature(implementation)
+    if signature is None:
+        return ()
+    added = backend_only(host, Names(signature.parameters.values())) - frozenset(hidden)
+    if not added:
+        return ()
+    described = docs(_documentation(implementation))
+    found = []
+    for name, parameter in signature.parameters.items():
+        if name in added:
+            doc = described.get(name)
+            found.append(
+                Contribution(
+                    provider=provider,
+                    name=name,
+                    default=parameter.default,
+                    annotation=_evaluated(parameter.annotation, implementation),
+                    type=doc.type if doc is not None else None,
+                    description=doc.description if doc is not None else (),
+                )
+            )
+    return tuple(found)
+
+
+def _documentation(implementation: Any) -> object:
+    try:
+        return implementation.__doc__
+    except Exception:  # noqa: BLE001 - a foreign property.
+        return None
+
+
+def _evaluated(annotation: Any, implementation: Any) -> Any:
+    """Evaluate a text annotation where its backend's module can; what cannot be stays text."""
+    if not isinstance(annotation, str):
+        return annotation
+    try:
+        namespace = inspect.unwrap(implementation).__globals__
+        return eval(annotation, dict(namespace))  # noqa: S307 - the backend's own annotation in its own namespace.
+    except Exception:  # noqa: BLE001 - not resolvable now.
+        return annotation
+
+
+def is_evaluated(annotation: Any) -> bool:
+    """Whether an annotation is a usable object and neither missing nor text that could not be evaluated."""
+    if annotation is Parameter.empty or isinstance(annotation, str):
+        return False
+    return type(annotation).__name__ != "ForwardRef"
+
+
+def merged_options(found: Mapping[str, tuple[Contribution, ...]]) -> dict[str, list[Contribution]]:
+    """Group contributions by option, in an order that does not depend on which backend was loaded first."""
+    options: dict[str, list[Contribution]] = {}
+    for provider in sorted(found):
+        for contribution in found[provider]:
+            options.setdefault(contribution.name, []).append(contribution)
+    return options
+
+
+def merged_parameters(found: Mapping[str, tuple[Contribution, ...]]) -> list[Parameter]:
+    """Return the keyword-only parameters that backends add."""
+    return [
+        Parameter(
+            name,
+            Parameter.KEYWORD_ONLY,
+            default=_merged_default(offers),
+            annotation=_merged_annotation(offers),
+        )
+        for name, offers in merged_options(found).items()
+    ]
+
+
+def _merged_default(offers: list[Contribution]) -> Any:
+    """Return a default, since the merged signature must accept every valid call of the host."""
+    first = offers[0]
+    if not all(offer.has_default for offer in offers):
+        needing = [offer.provider for offer in offers if not offer.has_default]
+        return Placeholder(f"<required by {', '.join(needing)}>")
+    if all(at_default(offer.default, first.default) for offer in offers):
+        return first.default
+    return Placeholder("<depends on the backend>")
+
+
+def _merged_annotation(offers: list[Contribution]) -> Any:
+    texts = {str(offer.annotation) for offer in offers}
+    return offers[0].annotation if len(texts) == 1 else Parameter.empty
+
+
+def with_parameters(signature: Signature, added: Iterable[Parameter]) -> Signature:
+    """Return a signature with keyword-only parameters added: before ``backend`` and before ``**kwargs``."""
+    parameters = [p for p in signature.parameters.values() if p.name != BACKEND_PARAMETER]
+    names = {p.name for p in parameters}
+    tail = [p for p in parameters if p.kind is Parameter.VAR_KEYWORD]
+    backend = Parameter(BACKEND_PARAMETER, Parameter.KEYWORD_ONLY, default=None, annotation=BACKEND_ANNOTATION)
+    new = [p for p in added if p.name not in names]
+    return signature.replace(parameters=[*parameters[: len(parameters) - len(tail)], *new, backend, *tail])
+
+
+class MergedSignature(Signature):
+    """A signature that is put together when it is read.
+
+    It has the two attributes that :class:`inspect.Signature` keeps its state in, as properties; everything else is
+    inherited. Copies and pickles are plain signatures of what it shows at that moment.
+    """
+
+    __slots__ = ("_source",)
+
+    def __init__(self, source: Callable[[], Signature]) -> None:
+        self._source = source
+
+    @property
+    def _parameters(self) -> Mapping[str, Parameter]:
+        return self._source().parameters
+
+    @property
+    def _return_annotation(self) -> Any:
+        return self._source().return_annotation
+
+    def replace(self, **changes: Any) -> Signature:
+        """Return a plain signature with other parameters or another return annotation."""
+        return self._source().replace(**changes)
+
+    __replace__ = replace
+
+    def __reduce__(self) -> Any:
+        return self._source().__reduce__()
+
+    def __repr__(self) -> str:
+        return repr(self._source())
