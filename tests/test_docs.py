@@ -192,10 +192,14 @@ def test_a_host_that_documents_backend_itself(line):
     assert add_backend_parameter(doc) == doc
 
 
-@pytest.mark.parametrize("line", ["backend_options : dict", "x\n    backend : of what", "my_backend : str"])
+@pytest.mark.parametrize(
+    "line", ["backend_options : dict", "x\n    backend : of what", "my_backend : str", "x\n    backend"]
+)
 def test_what_only_looks_like_backend(line):
     doc = f"Sum.\n\nParameters\n----------\n{line}\n"
-    assert add_backend_parameter(doc) == doc + entry()
+    once = add_backend_parameter(doc)
+    assert once == doc + entry()
+    assert add_backend_parameter(once) == once
 
 
 # --- Text that looks like a header ---------------------------------------------------------------------------------

@@ -145,6 +145,13 @@ def test_a_default_may_print_on_several_lines():
     assert "    - a: default ``array([1, 2])``\n    - b: no default\n" in result
 
 
+def test_dashes_that_begin_a_description_underline_nothing():
+    doc = "Sum.\n\nOther Parameters\n----------------\ny\n\nz\n"
+    result = add_options(doc, [Option("n", (Offer("p", None, ("-----", "D."), None),))])
+    assert numpydoc(result)[1] == ["y", "z", "n (p)"]
+    assert result.endswith("n (p)\n\n    -----\n    D.\n")
+
+
 def test_a_description_never_ends_the_section():
     body = ("D.", "", "Notes", "-----", "E.", "", "", ".. index:: x", "", "a", "- b")
     result = add_options(HOST, [Option("n", (Offer("p", None, body, None),)), TYPED])

@@ -49,7 +49,7 @@ _TITLES: Final = {PARAMETERS: "Parameters", OTHER: "Other Parameters"}
 
 _AFTER_BLANK: Final = re.compile(r"\n[ \t\f\r]*\n([ \t]*)(?=\S)")
 # Patterns that most decorated functions never need stay text until then: compiling them all takes milliseconds.
-_BACKEND_ENTRY: Final = r"\n([ \t]*)[*`]*backend[*`]*[ \t]*(?:[:,(\r\n]|\Z)"
+_BACKEND_ENTRY: Final = r"\n([ \t]*)[*`]*backend[*`]*[ \t]*(?=[:,(\r\n]|\Z)"
 # Fields of Sphinx and epydoc, and titles that speak of parameters in a style that neither numpydoc nor Google knows.
 _UNRECOGNISED: Final = (
     r"(?m)^[ \t]*(?::(?:param|parameter|arg|argument|key|keyword|type|returns?|rtype|raises?)\b[^\n:]*:"
@@ -133,7 +133,7 @@ class _Entry:
         first, rest = self.body[:1], self.body[1:]
         if first and (len(head) + len(first[0]) >= _WIDTH or next(filter(None, rest), "").startswith(" ")):
             first, rest = (), self.body
-        return [" ".join((head, *first)), *[deeper + line if line else "" for line in rest]]
+        return [" ".join((head, *first)).rstrip(), *[deeper + line if line else "" for line in rest]]
 
 
 # No percent sign, brace or backslash: host decorators outside may format the docstring.
@@ -277,7 +277,8 @@ def _definitions(offers: tuple[Offer, ...], facts: list[str]) -> tuple[str, ...]
 def _without_headers(body: tuple[str, ...]) -> tuple[str, ...]:
     # After a blank line numpydoc takes a line for a header, however deep it stands, when dashes as long as it follow;
     # it would end the host's section there. Without the blank line it does not look.
-    kept: list[str] = []
+    # A blank line also keeps dashes that begin the description from underlining the entry.
+    kept = [""] if body and not body[0].strip("-=") else []
     for line, below in pairwise((*body, "")):
         title, under = line.strip(), below.strip()
         header = title and under.startswith(("-" * len(title), "=" * len(title)))
@@ -330,6 +331,9 @@ def _append(doc: str, section: Section, new: Sequence[_Entry], *, google: bool) 
     text = doc[start:end]
     indents = INDENT.findall(text)
     found = sorted(sorted(set(indents)), key=column)
+    if found and len(found[0]) < len(section.indent):
+        # Lines left of the header have fallen out of the margin; they are no entries.
+        found = [indent for indent in found if column(indent) >= column(section.indent)]
     base = found[0] if found else section.indent + _STEP * google
     deeper = found[1] if len(found) > 1 and found[1].startswith(base) else base + _STEP
     eol = line_ending(doc)

@@ -175,15 +175,16 @@ def numpydoc_sections(doc: str, until: str | None = None) -> list[Section]:
         kind = _KINDS.get(title.lower().rstrip(": "))
         if kind is None and not _is_unknown_header(doc, start, title, match[0]):
             continue
-        indent = line[: len(line) - len(line.lstrip(" \t"))] if start else match[1]
+        indent = line[: len(line) - len(line.lstrip(" \t"))]
+        if not start or len(indent) > len(match[1]):
+            indent = match[1]
         if indent or level:
             own = column(indent)
             if own > level if level is not None else _is_nested(doc, start, own):
                 continue
         else:
             own = 0
-        if level is None:
-            level = own
+        level = own
         if last is not None:
             last.end = start
             if until is not None and last.kind == until:
