@@ -1,0 +1,1 @@
+"""The functions of example-host, compiled by JAX."""
