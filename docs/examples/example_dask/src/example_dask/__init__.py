@@ -1,0 +1,1 @@
+"""The functions of example-host on partitions of the samples, with Dask."""
