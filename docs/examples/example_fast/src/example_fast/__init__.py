@@ -1,0 +1,1 @@
+"""Some of example-host, reformulated as matrix products."""
