@@ -54,7 +54,7 @@ _BACKEND_ENTRY: Final = r"\n([ \t]*)[*`]*backend[*`]*[ \t]*(?=[:,(\r\n]|\Z)"
 _UNRECOGNISED: Final = (
     r"(?m)^[ \t]*(?::(?:param|parameter|arg|argument|key|keyword|type|returns?|rtype|raises?)\b[^\n:]*:"
     r"|@(?:param|return)\b|(?:\#+[ ]*|\*\*|\.\.[ ]rubric::[ ]*)?"
-    r"(?:Other |Keyword )?(?:Parameters|Params|Arguments|Args)[ :*#]*\r?$)"
+    r"(?:Other |Keyword )?(?:Parameters|Params|Arguments|Args)[ \t:*#]*\r?$)"
 )
 _FIELD: Final = r"(?m)^[ \t]*:(?:param|parameter|arg|argument|key|keyword)\b[^\n:]*?[ *\\]({})[ \t]*:"
 
