@@ -296,7 +296,9 @@ def parameter_docs(doc: object) -> dict[str, ParameterDoc]:
     # The class is asked, not the object, whose `__class__` may be anything in foreign code.
     if not issubclass(type(doc), str):
         return {}
-    text = str.__str__(doc).expandtabs().replace("\r\n", "\n")
+    # Pyright does not narrow by `type(doc)`, which the line above has checked.
+    text = str.__str__(doc)  # pyright: ignore[reportArgumentType]
+    text = text.expandtabs().replace("\r\n", "\n")
     found: dict[str, ParameterDoc] = {}
     sections, google = parameter_sections(text)
     for section in sections:
