@@ -87,7 +87,7 @@ class Route:
 class Dispatch:
     """Routes and runs the calls of one dispatcher."""
 
-    __slots__ = ("_unexpected", "epoch", "merge", "resolver", "selection", "warner")
+    __slots__ = ("_unexpected", "epoch", "merge", "observers", "resolver", "selection", "warner")
 
     def __init__(
         self,
@@ -103,6 +103,11 @@ class Dispatch:
         self.merge = merge
         self.epoch = 0
         """Counts the times that a backend came or went, so that nothing compiled before is kept afterwards."""
+        self.observers: tuple[Callable[[str, str, str], None], ...] = ()
+        """Who is told of every call that goes the long way: its function, what runs it, and why.
+
+        While there is one, no short cut is prepared, so that no selected backend's call takes one.
+        """
         self._unexpected = unexpected
 
     # -- running -----------------------------------------------------------------------------------------------------
@@ -186,9 +191,11 @@ class Dispatch:
         route = self._route(record, choice, source, state, args, kwargs)
         if call is not None:
             call.executed, call.reason = route.executes, route.reason
+        for observe in self.observers:
+            observe(record.name, route.executes, route.reason)
         plan = route.plan
         inner = entered if plan is None else entered.running_also(plan.key)
-        if not state.traces:
+        if not state.traces and not self.observers:
             self._remember(record, plan, choice, requested is not None, state, inner, epoch)
         return route, inner, choice
 
