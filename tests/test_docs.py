@@ -160,6 +160,11 @@ def test_entries_indented_otherwise_than_their_header():  # 5.3
     assert add_backend_parameter(doc) == doc.replace("  y : int\n", "  y : int\n" + entry("  ", "   "))
 
 
+def test_lines_that_fell_out_of_the_margin_are_no_entries():  # 5.3
+    doc = "Sum.\n\n    Parameters\n    ----------\n    x : int\n        A\n  number.\n    "
+    assert add_backend_parameter(doc) == doc.replace("  number.\n", "  number.\n" + entry("    "))
+
+
 def test_tabs_are_followed():  # 5.3
     doc = "Sum.\n\n\tParameters\n\t----------\n\tx : int\n\t\tA.\n\t"
     assert add_backend_parameter(doc) == doc[:-1] + entry("\t", "\t") + "\t"
