@@ -196,7 +196,7 @@ class Dispatch:
         plan = route.plan
         inner = entered if plan is None else entered.running_also(plan.key)
         if not state.traces and not self.observers:
-            self._remember(record, plan, choice, requested is not None, state, inner, epoch)
+            self._remember(record, plan, choice, requested, state, inner, epoch)
         return route, inner, choice
 
     def _remember(  # noqa: PLR0913 - one call, in its parts.
@@ -204,25 +204,26 @@ class Dispatch:
         record: Dispatched,
         plan: Plan | None,
         choice: Choice,
-        by_argument: bool,  # noqa: FBT001 - passed by position inside this module only.
+        requested: object,
         state: State,
         inner: State,
         epoch: int,
     ) -> None:
         """Prepare the short cut for the next call like this one."""
         if choice is CPU_CHOICE:
-            if by_argument:
+            if requested is not None:
                 record.cpu_states = (state, inner)
             return
         # Only what the first name of the selection can run needs no second look.
         if plan is None or plan.backend.name != choice.names[0] or plan.aligned < 0:
             return
-        current = record.quick.get(choice)
-        if current is not None and not current.is_for(plan.implementation):
-            current = None
-        record.quick[choice] = plan.with_states(current, state, inner, pinned=by_argument)
+        prepared = plan.entering(choice, state, inner)
+        if requested is None:
+            record.current = prepared
+        elif type(requested) is str:
+            record.pinned[requested] = prepared
         if self.epoch != epoch:
-            record.quick.pop(choice, None)
+            record.forget_plans()
 
     # -- routing -----------------------------------------------------------------------------------------------------
 

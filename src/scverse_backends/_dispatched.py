@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from inspect import Signature
 
-from scverse_backends._plan import BACKEND_PARAMETER, Names
+from scverse_backends._plan import BACKEND_PARAMETER, NO_PLAN, Names
 from scverse_backends._signature import (
     BACKEND_ANNOTATION,
     MergedSignature,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from scverse_backends._own_backend import OwnBackend
     from scverse_backends._plan import Plan
     from scverse_backends._signature import Contribution
-    from scverse_backends._state import Choice, State
+    from scverse_backends._state import State
 
     Renamed = Mapping[str, tuple[str, Callable[[Any], Any] | None]]
 
@@ -46,10 +46,11 @@ class Dispatched:
         "attribute",
         "contributions",
         "cpu_states",
+        "current",
         "function",
         "own_backend",
+        "pinned",
         "plans",
-        "quick",
         "renamed",
         "sources",
         "wrapper_ref",
@@ -64,8 +65,10 @@ class Dispatched:
         self.renamed = renamed
         self.own_backend: OwnBackend | None = None
         """Present where the host function has a parameter ``backend`` of its own."""
-        self.quick: dict[Choice, Plan] = {}
-        """The plans that calls try first, by selection. Only ever a cache."""
+        self.current: Any = NO_PLAN
+        """The plan of the last call on a backend that was selected by setting or scope. Only ever a cache."""
+        self.pinned: dict[object, Plan] = {}
+        """The plans of the last calls that said ``backend=``, by what they said. Only ever a cache."""
         self.plans: Mapping[Backend, Plan] = _NOTHING
         self.contributions: Mapping[str, tuple[Contribution, ...]] = _NOTHING
         """The options that backends add, by backend. Replaced, never changed in place."""
@@ -104,7 +107,8 @@ class Dispatched:
 
     def forget_plans(self) -> None:
         """Compile anew from now on: a backend came or went."""
-        self.quick.clear()
+        self.current = NO_PLAN
+        self.pinned.clear()
         self.plans = _NOTHING
 
     # -- what it shows -----------------------------------------------------------------------------------------------

@@ -47,16 +47,17 @@ def _plain(dispatch: Dispatch, function: Callable[..., Any], record: Dispatched)
                 except TypeError as error:
                     dispatch.explain_type_error(record, error, kwargs)
                     raise
-            state = selection.variable.get()
+            variable = selection.variable
+            state = variable.get()
             choice = state.choice or selection.base.choice
-            if choice is CPU_CHOICE and not state.traces and not selection.stragglers:
+            if choice is CPU_CHOICE and not state.traces:
                 try:
                     return function(*args, **kwargs)
                 except TypeError as error:
                     dispatch.explain_type_error(record, error, kwargs)
                     raise
-            plan = record.quick.get(choice)
-            if plan is None or plan.outer is not state or selection.stragglers:
+            plan = record.current
+            if plan.outer is not state or plan.choice is not choice:
                 return dispatch.call(record, None, args, kwargs)
             inner = plan.inner
         elif type(backend) is not str:
@@ -76,6 +77,7 @@ def _plain(dispatch: Dispatch, function: Callable[..., Any], record: Dispatched)
             variable = selection.variable
             if state is not variable.get():
                 return dispatch.call(record, CPU, args, kwargs)
+            changes = selection.changes
             token = variable.set(inner)
             try:
                 return function(*args, **kwargs)
@@ -83,24 +85,28 @@ def _plain(dispatch: Dispatch, function: Callable[..., Any], record: Dispatched)
                 dispatch.explain_type_error(record, error, kwargs)
                 raise
             finally:
-                if variable.get() is inner:
+                if selection.changes is changes:
                     variable.reset(token)
                 else:
                     leave_call(variable, token, state, inner)
         else:
-            plan = record.quick.get(selection.known.get(backend))
-            if plan is None:
+            try:
+                plan = record.pinned[backend]
+            except KeyError:
                 return dispatch.call(record, backend, args, kwargs)
-            state = selection.variable.get()
-            if plan.pinned_outer is not state:
+            variable = selection.variable
+            state = plan.outer
+            if state is not variable.get():
                 return dispatch.call(record, backend, args, kwargs)
-            inner = plan.pinned
+            inner = plan.inner
         try:
-            implementation = getattr(plan.adapter, plan.attribute)
+            namespace = plan.namespace
+            implementation = getattr(plan.adapter, plan.attribute) if namespace is None else namespace[plan.attribute]
         except Exception:  # noqa: BLE001 - asked again, and told apart, on the long way.
             return dispatch.call(record, backend, args, kwargs)
         if (
             len(args) > plan.aligned
+            or (kwargs and not plan.direct.issuperset(kwargs))
             or (
                 implementation is not plan.implementation
                 and not (
@@ -109,15 +115,14 @@ def _plain(dispatch: Dispatch, function: Callable[..., Any], record: Dispatched)
                     and implementation.__self__ is plan.owner
                 )
             )
-            or not plan.direct.issuperset(kwargs)
         ):
             return dispatch.call(record, backend, args, kwargs)
-        variable = selection.variable
+        changes = selection.changes
         token = variable.set(inner)
         try:
             return implementation(*args, **kwargs)
         finally:
-            if variable.get() is inner:
+            if selection.changes is changes:
                 variable.reset(token)
             else:
                 leave_call(variable, token, state, inner)

@@ -21,7 +21,7 @@ than the two sides have in common at the front, and no other keywords than both 
 from __future__ import annotations
 
 from inspect import Parameter
-from types import MethodType
+from types import MethodType, ModuleType
 
 from scverse_backends._defaults import at_default
 from scverse_backends._omitted import OMITTED
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from inspect import Signature
     from typing import Any
 
-    from scverse_backends._state import State
+    from scverse_backends._state import Choice, State
 
 BACKEND_PARAMETER = "backend"
 
@@ -46,12 +46,13 @@ _EMPTY = Parameter.empty
 class Names:
     """What a signature accepts, by name."""
 
-    __slots__ = ("by_keyword", "defaults", "positional", "positional_only", "required", "takes_any")
+    __slots__ = ("by_keyword", "defaults", "keyword_only", "positional", "positional_only", "required", "takes_any")
 
     def __init__(self, parameters: Iterable[Parameter]) -> None:
         named = [p for p in parameters if p.kind not in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)]
         self.positional = tuple(p.name for p in named if p.kind in _POSITIONAL)
         self.positional_only = tuple(p.name for p in named if p.kind is _POSITIONAL_ONLY)
+        self.keyword_only = tuple(p.name for p in named if p.kind is Parameter.KEYWORD_ONLY)
         self.by_keyword = frozenset(p.name for p in named if p.kind in _BY_KEYWORD)
         self.defaults: dict[str, Any] = {p.name: p.default for p in named if p.default is not _EMPTY}
         self.required = tuple(p.name for p in named if p.default is _EMPTY)
@@ -89,7 +90,7 @@ class Plan:
     """How calls of one host function reach one implementation.
 
     ``aligned`` and ``direct`` tell the calls that are forwarded as they are: at most so many positional arguments, no
-    other keywords. The states that such a call enters are kept from the last call, each with the state outside.
+    other keywords. The state that such a call enters is kept from the last call, with what was selected outside.
     """
 
     __slots__ = (
@@ -98,15 +99,15 @@ class Plan:
         "attribute",
         "backend",
         "can_run",
+        "choice",
         "direct",
         "function",
         "implementation",
         "inner",
         "key",
+        "namespace",
         "outer",
         "owner",
-        "pinned",
-        "pinned_outer",
         "router",
     )
 
@@ -122,6 +123,8 @@ class Plan:
     ) -> None:
         self.backend = backend
         self.adapter = backend.adapter
+        # A plain module is asked through its dictionary, which costs a third of ``getattr``.
+        self.namespace = vars(self.adapter) if type(self.adapter) is ModuleType else None
         self.attribute = attribute
         self.key = key
         self.implementation = implementation
@@ -135,27 +138,19 @@ class Plan:
         self.direct: frozenset[str] | _Anything = frozenset()
         if router is not None and can_run is None:
             self.aligned, self.direct = router.forwardable()
+        self.choice: Choice | None = None
         self.outer: State | None = None
         self.inner: State | None = None
-        self.pinned_outer: State | None = None
-        self.pinned: State | None = None
 
-    def with_states(self, current: Plan | None, outer: State, inner: State, *, pinned: bool) -> Plan:
-        """Return a copy that enters ``inner`` when a call begins in ``outer``.
+    def entering(self, choice: Choice, outer: State, inner: State) -> Plan:
+        """Return a copy that enters ``inner`` when a call under ``choice`` begins in ``outer``.
 
-        A copy, since other threads may be reading this plan: what they read must belong together. ``current`` is the
-        plan in use, whose other pair of states is kept.
+        A copy, since other threads may be reading this plan: what they read must belong together.
         """
-        copy = object.__new__(Plan)
+        copy: Plan = object.__new__(Plan)
         for slot in Plan.__slots__:
             setattr(copy, slot, getattr(self, slot))
-        if current is not None:
-            copy.outer, copy.inner = current.outer, current.inner
-            copy.pinned_outer, copy.pinned = current.pinned_outer, current.pinned
-        if pinned:
-            copy.pinned_outer, copy.pinned = outer, inner
-        else:
-            copy.outer, copy.inner = outer, inner
+        copy.choice, copy.outer, copy.inner = choice, outer, inner
         return copy
 
     def is_for(self, implementation: Any) -> bool:
@@ -201,8 +196,8 @@ class _Router:
         if set(host.required) != set(implementation.required):
             # Something has to be checked or filled in at every call.
             return -1, frozenset()
-        if host.takes_any and (host.positional_only or implementation.positional_only):
-            # A key of ``**kwargs`` may then bear the name of a positional-only parameter.
+        if host.takes_any and (host.positional_only or implementation.positional_only or self._renamed):
+            # A key of ``**kwargs`` may then bear the name of a positional-only parameter, or an old name.
             return -1, frozenset()
         aligned = 0
         for mine, theirs in zip(host.positional, implementation.positional, strict=False):
@@ -212,35 +207,35 @@ class _Router:
         if implementation.takes_any:
             if host.takes_any:
                 return aligned, _Anything()
-            return aligned, (host.by_keyword - set(self._renamed)) | self.options
+            refused = {*self._renamed, *implementation.positional_only}
+            return aligned, (host.by_keyword - refused) | self.options
         return aligned, (host.by_keyword & implementation.by_keyword) | self.options
 
     def arrange(self, given: Given) -> tuple[list[Any], dict[str, Any], list[str]]:
         """Return the positional and keyword arguments for the implementation, and the names that were dropped."""
         host, implementation = self._host, self._implementation
-        values: dict[str, Any] = {}
+        values = dict(given.options)
         dropped: list[str] = []
         for name, value in given.named.items():
             self._place(name, value, values, dropped)
+        extra = dict(given.extra)
+        for name in implementation.by_keyword.intersection(extra).difference(values):
+            values[name] = extra.pop(name)
         for name in implementation.required:
             if name not in values:
-                self._fill_in(name, given, values)
-        keywords: dict[str, Any] = {}
-        for name, value in given.extra.items():
-            free = name not in values and name in implementation.by_keyword and name != BACKEND_PARAMETER
-            if free or (implementation.takes_any and name not in implementation.by_keyword):
-                keywords[name] = value
-            else:
-                dropped.append(name)
+                self._fill_in(name, values)
         positional: list[Any] = []
         for index, name in enumerate(implementation.positional_only):
             if name in values:
                 positional.append(values.pop(name))
             elif any(later in values for later in implementation.positional_only[index + 1 :]):
                 positional.append(implementation.defaults[name])
-        values.update(given.options)
-        values.update(keywords)
-        return positional, values, [name for name in dropped if name not in host.all or not name.startswith("_")]
+        for name, value in extra.items():
+            if implementation.takes_any and name not in values:
+                values[name] = value
+            else:
+                dropped.append(name)
+        return positional, values, dropped
 
     def _place(self, name: str, value: Any, values: dict[str, Any], dropped: list[str]) -> None:
         implementation = self._implementation
@@ -264,21 +259,28 @@ class _Router:
         elif not at_default(value, self._host.defaults[name]):
             dropped.append(name)
 
-    def _fill_in(self, name: str, given: Given, values: dict[str, Any]) -> None:
+    def _fill_in(self, name: str, values: dict[str, Any]) -> None:
         """Give the implementation what it requires and the caller left out: the host's default, if there is one."""
         defaults = self._host.defaults
         new = next((new for new, (old, _) in self._renamed.items() if old == name), None)
-        if name in given.options:
-            return
         if name in defaults:
             values[name] = defaults[name]
-        elif new is not None and new in defaults:
+        elif new in defaults:
             self._place(new, defaults[new], values, [])
-        if name not in values:
+        if name in values:
+            return
+        if name in self.options:
             raise TypeError(
                 f"{self._function}() on backend {self._backend!r} is missing the required argument {name!r}, "
                 "which the host does not have. Give it by keyword."
             )
+        raise BackendContractError(
+            f"Backend {self._backend!r} cannot run {self._function}(): its implementation requires {name!r}, which "
+            f"no call can give it. Use backend='cpu' for this function and tell the backend's authors.",
+            backend=self._backend,
+            function=self._function,
+            parameter=name,
+        )
 
 
 def backend_only(host: Names, implementation: Names) -> frozenset[str]:
@@ -308,58 +310,53 @@ def bind(function: str, host: Names, options: frozenset[str], args: tuple[Any, .
 
     Raises
     ------
-    TypeError
+    InvalidCall
         As a plain call of the host function would, and in its words.
     """
     given = Given()
-    if len(args) > len(host.positional):
-        raise TypeError(_too_many(function, host, len(args)))
+    valid = len(args) <= len(host.positional)
     given.named.update(zip(host.positional, args, strict=False))
-    wrongly_positional: list[str] = []
     for name, value in kwargs.items():
         if name in host.by_keyword:
-            if name in given.named:
-                raise TypeError(f"{function}() got multiple values for argument {name!r}")
+            valid = valid and name not in given.named
             given.named[name] = value
         elif name in options:
             given.options[name] = value
         elif host.takes_any:
             given.extra[name] = value
-        elif name in host.positional_only:
-            wrongly_positional.append(name)
         else:
-            raise UnexpectedKeyword(function, name)
-    if wrongly_positional:
-        names = ", ".join(wrongly_positional)
-        raise TypeError(
-            f"{function}() got some positional-only arguments passed as keyword arguments: {names!r}"
-        )
-    missing = [name for name in host.required if name not in given.named]
-    if missing:
-        raise TypeError(_missing(function, host, missing))
-    return given
+            valid = False
+    if valid and given.named.keys() >= set(host.required):
+        return given
+    raise InvalidCall(function, host, args, {name: value for name, value in kwargs.items() if name not in given.options})
 
 
-class UnexpectedKeyword(TypeError):  # noqa: N818 - raised only to be replaced by a TypeError that says more.
-    """A keyword that neither side takes."""
+class InvalidCall(TypeError):  # noqa: N818 - a ``TypeError`` to whoever catches it, and named for what is wrong.
+    """A call that no function of the host's signature takes."""
 
-    def __init__(self, function: str, name: str) -> None:
-        super().__init__(f"{function}() got an unexpected keyword argument {name!r}")
-        self.keyword = name
-
-
-def _too_many(function: str, host: Names, count: int) -> str:
-    most = len(host.positional)
-    least = sum(name in host.required for name in host.positional)
-    takes = f"{most}" if least == most else f"from {least} to {most}"
-    noun = "argument" if most == 1 else "arguments"
-    return f"{function}() takes {takes} positional {noun} but {count} {'was' if count == 1 else 'were'} given"
+    def __init__(self, function: str, host: Names, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        text = _plain_error(function, host, args, kwargs)
+        super().__init__(text)
+        unknown = (name for name in kwargs if name not in host.all)
+        self.keyword = next((name for name in unknown if f"unexpected keyword argument {name!r}" in text), None)
+        """The keyword that neither side takes, if that is what is wrong."""
 
 
-def _missing(function: str, host: Names, missing: list[str]) -> str:
-    kind = "positional" if any(name in host.positional for name in missing) else "keyword-only"
-    of_kind = [name for name in missing if (name in host.positional) == (kind == "positional")]
-    quoted = [repr(name) for name in of_kind]
-    listed = quoted[0] if len(quoted) == 1 else ", ".join(quoted[:-1]) + f" and {quoted[-1]}"
-    noun = "argument" if len(quoted) == 1 else "arguments"
-    return f"{function}() missing {len(quoted)} required {kind} {noun}: {listed}"
+def _plain_error(function: str, host: Names, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    """Return what Python says to a wrong call, which depends on its version: it is asked with an empty function."""
+    parameters = [f"{name}=None" if name in host.defaults else name for name in host.positional]
+    if host.positional_only:
+        parameters.insert(len(host.positional_only), "/")
+    if host.keyword_only:
+        parameters += ["*", *(f"{name}=None" if name in host.defaults else name for name in host.keyword_only)]
+    if host.takes_any:
+        parameters.append("**" + "_".join(["_", *sorted(host.all)]))
+    namespace: dict[str, Any] = {}
+    exec(f"def stand_in({', '.join(parameters)}): pass", namespace)  # noqa: S102 - made of parameter names only.
+    stand_in = namespace["stand_in"]
+    stand_in.__qualname__ = function
+    try:
+        stand_in(*args, **kwargs)
+    except TypeError as error:
+        return str(error)
+    return f"{function}() cannot be called like this"

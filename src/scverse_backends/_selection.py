@@ -19,6 +19,7 @@ from scverse_backends.exceptions import BackendError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextvars import Token
     from types import CodeType, FrameType
     from typing import Any
 
@@ -51,9 +52,11 @@ class Selection:
     __slots__ = (
         "_environment",
         "_lock",
+        "_process",
         "_woken",
         "base",
         "call_codes",
+        "changes",
         "idle",
         "known",
         "reference",
@@ -68,8 +71,8 @@ class Selection:
         self, host_name: str, resolve: Callable[..., Choice], known: dict[object, Choice]
     ) -> None:
         self.base = State()
-        """What is in force outside every scope; its ``choice`` is the process-wide one, ``None`` before the first
-        look at the environment. The only state that is ever changed in place."""
+        """What is in force outside every scope; its ``choice`` is the process-wide one, ``None`` where a call has to
+        take the long way to find it. The only state that is ever changed in place."""
         self.variable: ContextVar[State] = ContextVar(f"{host_name} backend", default=self.base)
         self.idle = False
         self.source = "default"
@@ -77,10 +80,14 @@ class Selection:
         self.call_codes: frozenset[CodeType] = frozenset()
         self.resolve = resolve
         """Turns what a user wrote into a choice."""
+        self.changes = object()
+        """Another object after each change of a context's scopes, so that a call can tell whether its body made any.
+        No counter, which would lose updates on free-threaded builds."""
         self.reference: tuple[Any, ...] = ()
         """What the selection is restored by in another process, set by the dispatcher."""
         self._environment: str | None = None
         self._woken = False
+        self._process: Choice | None = None
         self.stragglers: frozenset[int] = frozenset()
         """Threads in which calls with ``backend="cpu"`` were running when the process woke up."""
         self.known = known
@@ -94,7 +101,7 @@ class Selection:
         if self.stragglers:
             if get_ident() in self.stragglers:
                 self._pin_running_calls()
-            self.stragglers &= self._threads_running_cpu_calls()
+            self._publish(self.stragglers & self._threads_running_cpu_calls())
         return self.variable.get()
 
     def effective(self) -> tuple[Choice, str]:
@@ -112,7 +119,7 @@ class Selection:
 
     def process_choice(self) -> Choice:
         """Return the selection outside every scope."""
-        return self.base.choice or self._settle_environment()
+        return self._process or self._settle_environment()
 
     def fallback(self) -> str:
         """Return the fallback policy in force."""
@@ -126,7 +133,7 @@ class Selection:
 
     def look_at_environment(self) -> None:
         """Let calls stop looking if nothing is selected; a wrong name in the environment is nobody's business here."""
-        if self.base.choice is None and self.environment() is None:
+        if self._process is None and self.environment() is None:
             self._settle_environment()
 
     def _settle_environment(self) -> Choice:
@@ -141,12 +148,20 @@ class Selection:
                 message = f"The environment variable {self.variable_name} selects {text!r}. {error}"
                 raise error.rewritten(message, source="environment") from error.__cause__
         with self._lock:
-            if self.base.choice is None:
-                self.base.choice, self.source = choice, source
+            if self._process is None:
+                self._process, self.source = choice, source
             # Only where nobody woke the process in the meantime may calls stop looking.
             if choice is CPU_CHOICE and source == "default" and not self._woken:
                 self.idle = True
-            return self.base.choice
+            chosen = self._process
+        self._publish(self.stragglers)
+        return chosen
+
+    def _publish(self, stragglers: frozenset[int]) -> None:
+        """Show calls the process-wide choice; while there are stragglers, every call has to take the long way."""
+        with self._lock:
+            self.stragglers = stragglers
+            self.base.choice = None if stragglers else self._process
 
     # -- changing ----------------------------------------------------------------------------------------------------
 
@@ -155,23 +170,25 @@ class Selection:
         self.wake()
         state = self.variable.get()
         if state.scopes:
-            self.variable.set(state.reassigned(choice=choice))
+            self._replace(state.reassigned(choice=choice))
         else:
             with self._lock:
-                self.base.choice, self.source = choice, "process"
+                self._process, self.source = choice, "process"
+            self._publish(self.stragglers)
 
     def unassign(self) -> None:
         """Undo the process-wide selection."""
         with self._lock:
             if self.source == "process":
-                self.base.choice, self.source = None, "default"
+                self._process, self.source = None, "default"
+        self._publish(self.stragglers)
 
     def assign_fallback(self, policy: str) -> None:
         """Set the fallback policy of the innermost open scope, or of the process where none is open."""
         self.wake()
         state = self.variable.get()
         if state.scopes:
-            self.variable.set(state.reassigned(fallback=policy))
+            self._replace(state.reassigned(fallback=policy))
         else:
             self.base.fallback = policy
 
@@ -183,7 +200,7 @@ class Selection:
         """Open a scope in this context."""
         self.wake()
         scope = Scope(owner, choice, fallback)
-        scope.token = self.variable.set(self.variable.get().with_scope(scope))
+        scope.token = self._replace(self.variable.get().with_scope(scope))
 
     def close(self, owner: object) -> None:
         """Close the innermost scope that its owner opened in this very context, if there is one.
@@ -198,7 +215,7 @@ class Selection:
                     self.variable.reset(scope.token)
                 except ValueError:
                     continue
-                self.variable.set(state.without(scope))
+                self._replace(state.without(scope))
                 return
 
     def bound_state(
@@ -220,7 +237,11 @@ class Selection:
     def swap_traces(self, traces: tuple[object, ...]) -> None:
         """Replace the open traces of this context."""
         self.wake()
-        self.variable.set(self.variable.get().traced_by(traces))
+        self._replace(self.variable.get().traced_by(traces))
+
+    def _replace(self, state: State) -> Token[State]:
+        self.changes = object()
+        return self.variable.set(state)
 
     # -- the end of idleness -----------------------------------------------------------------------------------------
 
@@ -234,7 +255,7 @@ class Selection:
         # While nothing is selected, ``f(x, backend="cpu")`` opens no scope, since that would double its cost. Calls
         # of that kind which are running at this moment are found on the stacks and get the scope that they stand for.
         self._pin_running_calls()
-        self.stragglers = self._threads_running_cpu_calls() - {get_ident()}
+        self._publish(self._threads_running_cpu_calls() - {get_ident()})
 
     def _threads_running_cpu_calls(self) -> frozenset[int]:
         frames = sys._current_frames()  # noqa: SLF001 - the documented way to see other threads' stacks.
@@ -251,12 +272,12 @@ class Selection:
         return count
 
     def _pin_running_calls(self) -> None:
-        self.stragglers -= {get_ident()}
+        self._publish(self.stragglers - {get_ident()})
         count = self._running_cpu_calls(sys._getframe())  # noqa: SLF001 - see wake().
         if count:
             state = self.variable.get()
             pinned = (Scope(_PINNED, CPU_CHOICE, None),) * count
-            self.variable.set(State(pinned + state.scopes, state.running, state.traces))
+            self._replace(State(pinned + state.scopes, state.running, state.traces))
 
     def unpin(self) -> None:
         """End the scope of a call that was running with ``backend="cpu"`` when the process woke up."""
@@ -265,5 +286,5 @@ class Selection:
             if scope.owner is _PINNED:
                 remaining = state.without(scope)
                 blank = not (remaining.scopes or remaining.running or remaining.traces)
-                self.variable.set(self.base if blank else remaining)
+                self._replace(self.base if blank else remaining)
                 return
