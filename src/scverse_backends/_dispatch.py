@@ -11,7 +11,7 @@ from types import MethodType
 from scverse_backends._adapters import MISSING, describe_error, exported
 from scverse_backends._labels import CPU, listing
 from scverse_backends._log import logger
-from scverse_backends._plan import Plan, UnexpectedKeyword, bind, compile_router
+from scverse_backends._plan import InvalidCall, Plan, bind, compile_router
 from scverse_backends._signature import implementation_signature
 from scverse_backends._state import CPU_CHOICE, Scope, leave_call
 from scverse_backends._trace import Call
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from scverse_backends._adapters import Backend
     from scverse_backends._dispatched import Dispatched
+    from scverse_backends._plan import Given
     from scverse_backends._resolver import Resolver
     from scverse_backends._selection import Selection
     from scverse_backends._state import Choice, State
@@ -358,15 +359,10 @@ class Dispatch:
         self, record: Dispatched, plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any], state: State
     ) -> tuple[Route | None, str]:
         """Map the arguments; the route is missing where the implementation declines them."""
-        host = record.host_names()
         router = plan.router
         backend = plan.backend.name
         options = router.options if router is not None else frozenset[str]()
-        try:
-            given = bind(record.name, host, options, args, kwargs)
-        except UnexpectedKeyword as error:
-            more = self._unexpected(record, error.keyword, backend)
-            raise TypeError(f"{error}. {more}" if more else str(error)) from None
+        given = self._bind(record, backend, options, args, kwargs)
         if router is None:
             call_args: Any = args
             call_kwargs, dropped = kwargs, []
@@ -389,6 +385,15 @@ class Dispatch:
                 record.codes(),
             )
         return Route(plan.implementation, call_args, call_kwargs, backend, "", plan), ""
+
+    def _bind(
+        self, record: Dispatched, backend: str, options: frozenset[str], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Given:
+        try:
+            return bind(record.plain_name, record.host_names(), options, args, kwargs)
+        except InvalidCall as error:
+            more = self._unexpected(record, error.keyword, backend) if error.keyword is not None else None
+            raise TypeError(_with_more(error, more) if more else str(error)) from None
 
     def _declined(
         self, record: Dispatched, plan: Plan, args: list[Any], kwargs: dict[str, Any], state: State
@@ -471,8 +476,15 @@ class Dispatch:
             return
         more = self._unexpected(record, unknown, CPU)
         if more:
-            plain = f"{record.name}() got an unexpected keyword argument {unknown!r}"
-            raise TypeError(f"{plain}. {more}") from error
+            plain = f"{record.plain_name}() got an unexpected keyword argument {unknown!r}"
+            raise TypeError(_with_more(error if plain in str(error) else plain, more)) from error
+
+    def explain_backend_type_error(
+        self, record: Dispatched, plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        """Replace an implementation's error for a call that is wrong for the host too, which no user knows it by."""
+        assert plan.router is not None  # noqa: S101 - calls without one take the long way, which binds first.
+        self._bind(record, plan.backend.name, plan.router.options, args, kwargs)
 
 
 def begin(record: Dispatched, state: State) -> Call:
@@ -481,6 +493,11 @@ def begin(record: Dispatched, state: State) -> Call:
     for trace in state.traces:
         trace.append(call)
     return call
+
+
+def _with_more(plain: object, more: str) -> str:
+    text = str(plain)
+    return f"{text} {more}" if text.endswith("?") else f"{text}. {more}"
 
 
 def _passed_over(error: Exception) -> str:

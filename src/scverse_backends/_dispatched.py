@@ -87,6 +87,11 @@ class Dispatched:
         """The function's name in messages."""
         return str(getattr(self.function, "__name__", self.attribute))
 
+    @property
+    def plain_name(self) -> str:
+        """The function's name in the errors that Python raises for a wrong call."""
+        return str(getattr(self.function, "__qualname__", self.name))
+
     # -- how it is called --------------------------------------------------------------------------------------------
 
     def host_signature(self) -> Signature:

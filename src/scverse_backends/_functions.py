@@ -121,6 +121,9 @@ def _plain(dispatch: Dispatch, function: Callable[..., Any], record: Dispatched)
         token = variable.set(inner)
         try:
             return implementation(*args, **kwargs)
+        except TypeError:
+            dispatch.explain_backend_type_error(record, plan, args, kwargs)
+            raise
         finally:
             if selection.changes is changes:
                 variable.reset(token)

@@ -219,7 +219,8 @@ class _Router:
         for name, value in given.named.items():
             self._place(name, value, values, dropped)
         extra = dict(given.extra)
-        for name in implementation.by_keyword.intersection(extra).difference(values):
+        # A key that bears the name of a positional-only parameter of the host is not that parameter.
+        for name in implementation.by_keyword.intersection(extra).difference(values, host.positional_only):
             values[name] = extra.pop(name)
         for name in implementation.required:
             if name not in values:
@@ -230,8 +231,9 @@ class _Router:
                 positional.append(values.pop(name))
             elif any(later in values for later in implementation.positional_only[index + 1 :]):
                 positional.append(implementation.defaults[name])
+        lost = implementation.by_keyword.union(host.positional_only).difference(implementation.positional_only)
         for name, value in extra.items():
-            if implementation.takes_any and name not in values:
+            if implementation.takes_any and name not in lost:
                 values[name] = value
             else:
                 dropped.append(name)
