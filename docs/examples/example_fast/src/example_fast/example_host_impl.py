@@ -101,16 +101,19 @@ class Neighborhood(example_host.Neighborhood):
         # that equally near samples stay equally near.
         centred = matrix - matrix.mean(axis=0).round()
         squares = np.einsum("ij,ij->i", centred, centred)
-        indices, distances = [], []
+        indices = np.empty((len(matrix), self.n_neighbors), dtype=np.intp)
+        distances = np.empty(indices.shape)
         for start in range(0, len(matrix), self.block_size):
             block = centred[start : start + self.block_size]
-            rows = np.arange(len(block))
-            distance = squares[start + rows, np.newaxis] - 2 * (block @ centred.T) + squares
-            distance[rows, start + rows] = np.inf  # No sample is its own neighbour.
-            nearest = distance.argsort(axis=1, stable=True)[:, : self.n_neighbors]
-            indices.append(nearest)
-            distances.append(np.sqrt(np.maximum(np.take_along_axis(distance, nearest, axis=1), 0)))
-        return np.concatenate(indices), np.concatenate(distances)
+            distance = squares - 2 * (block @ centred.T) + squares[start : start + len(block), np.newaxis]
+            farthest = np.partition(distance, self.n_neighbors, axis=1)[:, self.n_neighbors]
+            for sample, row, limit in zip(range(start, start + len(block)), distance, farthest, strict=True):
+                row[sample] = np.inf  # No sample is its own neighbour.
+                # Sorting the few that are near enough is much faster than sorting all.
+                near = np.flatnonzero(row <= limit)
+                indices[sample] = near[row[near].argsort(stable=True)][: self.n_neighbors]
+                distances[sample] = np.sqrt(np.maximum(row[indices[sample]], 0))
+        return indices, distances
 
 
 def _spread(centred: NDArray[np.float64]) -> NDArray[np.float64]:
