@@ -49,7 +49,8 @@ def compute_score(
     copy
         Without effect: the data are never overwritten.
     n_partitions : int, optional
-        Number of partitions, at most one for each sample. By default one for each thread of the cluster.
+        Number of partitions, at most one for each sample. By default one for each thread
+        of the cluster.
     """
     matrix = as_matrix(data)
     scored, controls = feature_sets(features, control, matrix.shape[1])
@@ -72,7 +73,8 @@ def embed(data: ArrayLike, n_components: int = 2, *, scale: bool = False, n_part
     data, n_components, scale
         As in the host.
     n_partitions : int, optional
-        Number of partitions, at most one for each sample. By default one for each thread of the cluster.
+        Number of partitions, at most one for each sample. By default one for each thread
+        of the cluster.
     """
     matrix = as_matrix(data)
     check_components(n_components, matrix.shape)
@@ -93,7 +95,8 @@ def summarize(data: ArrayLike, groups: ArrayLike, *, ddof: int = 0, n_partitions
     data, groups, ddof
         As in the host.
     n_partitions : int, optional
-        Number of partitions, at most one for each sample. By default one for each thread of the cluster.
+        Number of partitions, at most one for each sample. By default one for each thread
+        of the cluster.
     """
     matrix = as_matrix(data)
     labels, codes = as_groups(groups, len(matrix))

@@ -25,13 +25,13 @@ def embed(data: ArrayLike, n_components: int = 2, *, scale: bool = False) -> NDA
     n_components : int
         Number of coordinates, at most the smaller side of the data.
     scale : bool
-        Scale each feature to standard deviation 1 first. A constant feature counts as 0 either way.
+        Scale each feature to standard deviation 1 first. A constant feature is 0 either way.
 
     Returns
     -------
     numpy.ndarray, shape (n_samples, n_components)
-        The coordinates, the one with the largest variance first. Signs are fixed: in each component the loading with
-        the largest absolute value is positive.
+        The coordinates, the one with the largest variance first. Signs are fixed: in each
+        component the loading with the largest absolute value is positive.
 
     Raises
     ------

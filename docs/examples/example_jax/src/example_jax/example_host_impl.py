@@ -45,7 +45,8 @@ def compute_score(
     copy
         Without effect: the data are copied to the device, and never overwritten.
     precision : {'double', 'single'}
-        Precision of the computation. Single halves the memory, and is the fast one on most accelerators.
+        Precision of the computation. Single halves the memory, and is the fast one on most
+        accelerators.
     """
     matrix = as_matrix(data)
     scored, controls = feature_sets(features, control, matrix.shape[1])
@@ -64,7 +65,8 @@ def embed(
     data, n_components, scale
         As in the host. At most 4096 features.
     precision : {'double', 'single'}
-        Precision of the computation. Single halves the memory, and is the fast one on most accelerators.
+        Precision of the computation. Single halves the memory, and is the fast one on most
+        accelerators.
     """
     matrix = as_matrix(data)
     check_components(n_components, matrix.shape)
@@ -97,7 +99,8 @@ def summarize(
     data, groups, ddof
         As in the host.
     precision : {'double', 'single'}
-        Precision of the computation. Single halves the memory, and is the fast one on most accelerators.
+        Precision of the computation. Single halves the memory, and is the fast one on most
+        accelerators.
     """
     matrix = as_matrix(data)
     labels, codes = as_groups(groups, len(matrix))
