@@ -362,3 +362,14 @@ def _plain_error(function: str, host: Names, args: tuple[Any, ...], kwargs: dict
     except TypeError as error:
         return str(error)
     return f"{function}() cannot be called like this"
+
+
+class _NoPlan:
+    """Stands for the plan of the last call where there was none: no call begins in its state."""
+
+    __slots__ = ()
+
+    outer = None
+
+
+NO_PLAN = _NoPlan()
