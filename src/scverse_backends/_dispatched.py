@@ -202,7 +202,9 @@ def leads_to(function: Any, goal: Any) -> bool:
     """Whether a function is another, or wraps it at some depth."""
     try:
         return any(one is goal for one in _all_wrapped(function))
-    except Exception:  # noqa: BLE001 - a foreign ``__wrapped__``.
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 - a foreign ``__wrapped__``.
         return False
 
 

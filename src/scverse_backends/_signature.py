@@ -73,14 +73,10 @@ class Contribution:
 
     @property
     def shown_default(self) -> str | None:
-        """The default as text; a foreign ``__repr__`` may raise or be a page long."""
+        """The default as text; a foreign ``__repr__`` may be a page long."""
         if not self.has_default:
             return None
-        try:
-            text = repr(self.default)
-        except Exception:  # noqa: BLE001 - foreign __repr__.
-            return "…"
-        text = " ".join(text.split())
+        text = " ".join(repr(self.default).split())
         return text if len(text) <= 60 else text[:59] + "…"  # noqa: PLR2004 - a line of a docstring.
 
 
@@ -151,13 +147,24 @@ def contributions(
                 Contribution(
                     provider=provider,
                     name=name,
-                    default=parameter.default,
-                    annotation=_evaluated(parameter.annotation, implementation),
+                    default=_printable(parameter.default, Placeholder("…")),
+                    annotation=_printable(_evaluated(parameter.annotation, implementation), Parameter.empty),
                     type=doc.type if doc is not None else None,
                     description=doc.description if doc is not None else (),
                 )
             )
     return tuple(found)
+
+
+def _printable(value: Any, otherwise: Any) -> Any:
+    """Return a value that ``help()`` can show: a foreign ``__repr__`` may raise anything."""
+    try:
+        repr(value)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 - foreign __repr__.
+        return otherwise
+    return value
 
 
 def _documentation(implementation: Any) -> object:
@@ -219,7 +226,7 @@ def _merged_default(offers: list[Contribution]) -> Any:
 
 
 def _merged_annotation(offers: list[Contribution]) -> Any:
-    texts = {str(offer.annotation) for offer in offers}
+    texts = {repr(offer.annotation) for offer in offers}
     return offers[0].annotation if len(texts) == 1 else Parameter.empty
 
 
