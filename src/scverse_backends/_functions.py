@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from functools import update_wrapper
+from keyword import iskeyword
 from time import perf_counter
 from types import FunctionType, MethodType
 from weakref import ref
@@ -240,6 +241,7 @@ def dispatch_function(  # noqa: PLR0913 - the options of the decorator.
     wrapper = _wrapper(dispatch, implementation, record)
     if own is not None:
         wrapper = _with_own_backend(dispatch, record, own, wrapper)
+        wrapper = wrapper if driver_for(function) is None else like(function, wrapper)
     _dress(wrapper, function, record, attribute)
     record.wrapper_ref = ref(wrapper)
     return wrapper, record
@@ -247,7 +249,9 @@ def dispatch_function(  # noqa: PLR0913 - the options of the decorator.
 
 def _dress(wrapper: Any, function: Any, record: Dispatched, attribute: str) -> None:
     """Give the wrapper everything that the host function shows."""
-    keywords = {**wrapper.__kwdefaults__, **(getattr(function, "__kwdefaults__", None) or {})}
+    defaults = getattr(function, "__kwdefaults__", None) or {}
+    own = record.own_backend
+    keywords = {**wrapper.__kwdefaults__, **(defaults if own is None else own.in_keyword_defaults(defaults))}
     wrapper.__name__ = wrapper.__qualname__ = attribute
     update_wrapper(wrapper, function)
     wrapper.__defaults__ = getattr(function, "__defaults__", None)
@@ -298,6 +302,8 @@ def _checked_parameters(function: Any, own_backend: str | None) -> tuple[str, ..
         raise TypeError(f"{what} has no parameter 'backend': leave own_backend= out.")
     if own_backend in names:
         raise TypeError(f"{what} has a parameter {own_backend!r} already: choose another name for own_backend=.")
+    if not own_backend.isidentifier() or iskeyword(own_backend):
+        raise TypeError(f"own_backend={own_backend!r} is no name that a parameter can have.")
     return tuple(own_backend if name == BACKEND_PARAMETER else name for name in names)
 
 

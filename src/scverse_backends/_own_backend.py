@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from functools import wraps
 
-from scverse_backends._plan import BACKEND_PARAMETER
+from scverse_backends._plan import BACKEND_PARAMETER, Names, bind
+from scverse_backends._signature import signature_of
+from scverse_backends._steps import driver_for, like
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,13 +28,22 @@ class OwnBackend:
         """Return the host function as one that takes the parameter under its new name."""
         name = self.name
 
-        @wraps(function)
         def renamed(*args: Any, **kwargs: Any) -> Any:
             if name in kwargs:
                 kwargs[BACKEND_PARAMETER] = kwargs.pop(name)
-            return function(*args, **kwargs)
+            try:
+                return function(*args, **kwargs)
+            except TypeError:
+                self._check_call(function, args, kwargs)
+                raise
 
-        return renamed
+        return wraps(function)(renamed if driver_for(function) is None else like(function, renamed))
+
+    def _check_call(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Raise Python's error for a wrong call with the name that callers know the parameter by."""
+        names = Names(self.in_signature(signature_of(function)).parameters.values())
+        given = {self.name if name == BACKEND_PARAMETER else name: value for name, value in kwargs.items()}
+        bind(getattr(function, "__qualname__", repr(function)), names, frozenset(), args, given)
 
     def in_signature(self, signature: Signature) -> Signature:
         """Return a signature with the parameter under its new name."""
@@ -41,6 +52,10 @@ class OwnBackend:
                 p.replace(name=self.name) if p.name == BACKEND_PARAMETER else p for p in signature.parameters.values()
             ]
         )
+
+    def in_keyword_defaults(self, defaults: Mapping[str, Any]) -> dict[str, Any]:
+        """Return ``__kwdefaults__`` with the parameter under its new name."""
+        return {self.name if name == BACKEND_PARAMETER else name: value for name, value in defaults.items()}
 
     def in_annotations(self, annotations: Mapping[str, Any]) -> dict[str, Any]:
         """Return annotations with the parameter under its new name."""
