@@ -148,7 +148,9 @@ def contributions(
                     provider=provider,
                     name=name,
                     default=_printable(parameter.default, Placeholder("…")),
-                    annotation=_printable(_evaluated(parameter.annotation, implementation), Parameter.empty),
+                    annotation=_printable(
+                        _evaluated(_printable(parameter.annotation, Parameter.empty), implementation), Parameter.empty
+                    ),
                     type=doc.type if doc is not None else None,
                     description=doc.description if doc is not None else (),
                 )
@@ -175,21 +177,28 @@ def _documentation(implementation: Any) -> object:
 
 
 def _evaluated(annotation: Any, implementation: Any) -> Any:
-    """Evaluate a text annotation where its backend's module can; what cannot be stays text."""
-    if not isinstance(annotation, str):
+    """Evaluate an annotation where its backend's module can, at every depth; what cannot be becomes text."""
+    if annotation is Parameter.empty:
         return annotation
+    from typing import get_type_hints  # noqa: PLC0415 - only options with annotations pay for it.
+
+    def holder() -> None: ...
+
+    holder.__annotations__ = {"option": annotation}
     try:
-        namespace = inspect.unwrap(implementation).__globals__
-        return eval(annotation, dict(namespace))  # noqa: S307 - the backend's own annotation in its own namespace.
+        function = inspect.unwrap(implementation)
+        namespace = getattr(function, "__globals__", None) or getattr(type(function).__call__, "__globals__", {})
+        evaluated = get_type_hints(holder, dict(namespace), include_extras=True)["option"]
     except Exception:  # noqa: BLE001 - not resolvable now.
-        return annotation
+        if isinstance(annotation, str):
+            return annotation
+        return getattr(annotation, "__forward_arg__", None) or inspect.formatannotation(annotation)
+    return None if evaluated is type(None) else evaluated
 
 
 def is_evaluated(annotation: Any) -> bool:
     """Whether an annotation is a usable object and neither missing nor text that could not be evaluated."""
-    if annotation is Parameter.empty or isinstance(annotation, str):
-        return False
-    return type(annotation).__name__ != "ForwardRef"
+    return annotation is not Parameter.empty and not isinstance(annotation, str)
 
 
 def merged_options(found: Mapping[str, tuple[Contribution, ...]]) -> dict[str, list[Contribution]]:
