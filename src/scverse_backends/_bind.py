@@ -2,66 +2,65 @@
 
 from __future__ import annotations
 
+from scverse_backends._steps import Steps, driver_for
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
     from scverse_backends._selection import Selection
-    from scverse_backends._state import Choice
 
 
 class BoundFunction[**P, R]:
     """Calls a function under a fixed selection, wherever it is called: see :meth:`Settings.bind`.
 
-    Pickles when the function does. Open traces and the guard against endless recursion go along within the process;
-    to other processes only the guard does.
+    Looks like the function and pickles when the function does. Open traces and the guard against endless recursion go
+    along within the process; to other processes only the guard does.
     """
 
-    __slots__ = ("__wrapped__", "_choice", "_fallback", "_running", "_selection", "_traces")
-
-    def __init__(  # noqa: PLR0913 - what is in force, in its parts.
+    def __init__(
         self,
         function: Callable[P, R],
         selection: Selection,
-        choice: Choice,
+        names: str | tuple[str, ...],
         fallback: str,
         running: tuple[tuple[str, str], ...],
         traces: tuple[Any, ...] = (),
     ) -> None:
-        self.__wrapped__ = function
+        import inspect
+        from functools import update_wrapper
+
+        update_wrapper(self, function)
+        self._function = function
         self._selection = selection
-        self._choice = choice
+        self._names = names
         self._fallback = fallback
         self._running = running
         self._traces = traces
+        self._drive = driver_for(function)
+        if inspect.iscoroutinefunction(function):
+            inspect.markcoroutinefunction(self)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         selection = self._selection
         selection.wake()
-        token = selection.variable.set(
-            selection.bound_state(self, self._choice, self._fallback, self._running, self._traces)
-        )
-        try:
-            return self.__wrapped__(*args, **kwargs)
-        finally:
-            selection.variable.reset(token)
+        # Resolved here and not when it is unpickled, so that a worker without the backend raises where it is called.
+        choice = selection.resolve(self._names, "scope")
+        state = selection.bound_state(self, choice, self._fallback, self._running, self._traces)
+        steps = Steps(selection.variable, state)
+        result = steps.run(self._call, args, kwargs)
+        if self._drive is None:
+            return result  # type: ignore[no-any-return]  # Steps.run() is not generic.
+        name = getattr(self._function, "__name__", "bound")
+        driven: R = self._drive(result, steps, name, getattr(self._function, "__qualname__", name))
+        return driven
+
+    def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return self._function(*args, **kwargs)
 
     def __repr__(self) -> str:
-        return f"<{self.__wrapped__!r} bound to backend {self._choice.reading!r}>"
+        return f"<{self._function!r} bound to backend {self._names!r}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        names = self._choice.names
-        return _rebind, (self.__wrapped__, self._selection, names, self._choice.is_order, self._fallback, self._running)
-
-
-def _rebind(  # noqa: PLR0913 - what was pickled, in its parts.
-    function: Callable[..., Any],
-    selection: Selection,
-    names: tuple[str, ...],
-    is_order: bool,  # noqa: FBT001 - passed by position by pickle.
-    fallback: str,
-    running: tuple[tuple[str, str], ...],
-) -> BoundFunction[..., Any]:
-    choice = selection.resolve(names if is_order else names[0])
-    return BoundFunction(function, selection, choice, fallback, running)
+        return BoundFunction, (self._function, self._selection, self._names, self._fallback, self._running)

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import os
 import sys
+from _thread import RLock, get_ident
 from contextvars import ContextVar
-from _thread import allocate_lock as Lock
-from _thread import get_ident
 
 from scverse_backends._labels import CPU
-from scverse_backends._state import CPU_CHOICE, Choice, Scope, State
+from scverse_backends._state import CPU_CHOICE, Choice, Opening, Scope, State
 from scverse_backends.exceptions import BackendError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextvars import Token
     from types import CodeType, FrameType
     from typing import Any
 
@@ -67,9 +65,7 @@ class Selection:
         "variable_name",
     )
 
-    def __init__(
-        self, host_name: str, resolve: Callable[..., Choice], known: dict[object, Choice]
-    ) -> None:
+    def __init__(self, host_name: str, resolve: Callable[..., Choice], known: dict[object, Choice]) -> None:
         self.base = State()
         """What is in force outside every scope; its ``choice`` is the process-wide one, ``None`` where a call has to
         take the long way to find it. The only state that is ever changed in place."""
@@ -89,19 +85,18 @@ class Selection:
         self._woken = False
         self._process: Choice | None = None
         self.stragglers: frozenset[int] = frozenset()
-        """Threads in which calls with ``backend="cpu"`` were running when the process woke up."""
+        """Threads in which calls with ``backend="cpu"`` are running since before the process woke up."""
         self.known = known
         """What each ``backend=`` that was seen before stands for; kept by the resolver."""
-        self._lock = Lock()
+        # Reentrant, since a finalizer that selects something may run anywhere.
+        self._lock = RLock()
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
     def state(self) -> State:
         """Return what is in force in this context."""
         if self.stragglers:
-            if get_ident() in self.stragglers:
-                self._pin_running_calls()
-            self._publish(self.stragglers & self._threads_running_cpu_calls())
+            self._pin_running_calls()
         return self.variable.get()
 
     def effective(self) -> tuple[Choice, str]:
@@ -153,40 +148,37 @@ class Selection:
             # Only where nobody woke the process in the meantime may calls stop looking.
             if choice is CPU_CHOICE and source == "default" and not self._woken:
                 self.idle = True
-            chosen = self._process
-        self._publish(self.stragglers)
-        return chosen
+            self._publish()
+            return self._process
 
-    def _publish(self, stragglers: frozenset[int]) -> None:
+    def _publish(self) -> None:
         """Show calls the process-wide choice; while there are stragglers, every call has to take the long way."""
-        with self._lock:
-            self.stragglers = stragglers
-            self.base.choice = None if stragglers else self._process
+        self.base.choice = None if self.stragglers else self._process
 
     # -- changing ----------------------------------------------------------------------------------------------------
 
     def assign(self, choice: Choice) -> None:
         """Select inside the innermost open scope, or for the process where none is open."""
         self.wake()
-        state = self.variable.get()
+        state = self.state()
         if state.scopes:
             self._replace(state.reassigned(choice=choice))
         else:
             with self._lock:
                 self._process, self.source = choice, "process"
-            self._publish(self.stragglers)
+                self._publish()
 
     def unassign(self) -> None:
         """Undo the process-wide selection."""
         with self._lock:
             if self.source == "process":
                 self._process, self.source = None, "default"
-        self._publish(self.stragglers)
+                self._publish()
 
     def assign_fallback(self, policy: str) -> None:
         """Set the fallback policy of the innermost open scope, or of the process where none is open."""
         self.wake()
-        state = self.variable.get()
+        state = self.state()
         if state.scopes:
             self._replace(state.reassigned(fallback=policy))
         else:
@@ -196,26 +188,21 @@ class Selection:
         """Undo the process-wide fallback policy."""
         self.base.fallback = None
 
-    def open(self, owner: object, choice: Choice | None, fallback: str | None) -> None:
+    def open(self, by: object, choice: Choice | None, fallback: str | None) -> None:
         """Open a scope in this context."""
         self.wake()
-        scope = Scope(owner, choice, fallback)
-        scope.token = self._replace(self.variable.get().with_scope(scope))
+        opening = Opening(by)
+        state = self.state().with_scope(Scope(opening, choice, fallback))
+        self.changes = object()
+        opening.take_place(self.variable, state)
 
-    def close(self, owner: object) -> None:
-        """Close the innermost scope that its owner opened in this very context, if there is one.
-
-        A token works only in the context that made it, which tells a scope that was opened here from one that a task
-        inherited.
-        """
+    def close(self, by: object) -> None:
+        """Close the innermost scope that somebody opened in this very context, if there is one."""
         state = self.variable.get()
         for scope in reversed(state.scopes):
-            if scope.owner is owner and scope.token is not None:
-                try:
-                    self.variable.reset(scope.token)
-                except ValueError:
-                    continue
-                self._replace(state.without(scope))
+            opening = scope.owner
+            if isinstance(opening, Opening) and opening.by is by and opening.happened_here(self.variable):
+                self._replace(state.without(opening))
                 return
 
     def bound_state(
@@ -231,37 +218,61 @@ class Selection:
         joined = (*traces, *(trace for trace in here if not any(trace is one for one in traces)))
         return State((Scope(owner, choice, fallback),), running, joined)
 
+    def snapshot(self) -> Callable[[], None]:
+        """Return a function that brings back what is selected now: for the process, and in this context."""
+        process, source, policy = self._process, self.source, self.base.fallback
+        environment, idle = self._environment, self.idle
+        token = self.variable.set(self.variable.get())
+
+        def restore() -> None:
+            with self._lock:
+                self._process, self.source, self.base.fallback = process, source, policy
+                self._environment = environment
+                self.idle = idle and not self._woken
+                self._publish()
+            self.changes = object()
+            try:
+                self.variable.reset(token)
+            except ValueError:
+                return  # A fixture may be left in another context than it was entered in.
+
+        return restore
+
     def __reduce__(self) -> tuple[Any, ...]:
         return self.reference
 
     def swap_traces(self, traces: tuple[object, ...]) -> None:
         """Replace the open traces of this context."""
         self.wake()
-        self._replace(self.variable.get().traced_by(traces))
+        self._replace(self.state().traced_by(traces))
 
-    def _replace(self, state: State) -> Token[State]:
+    def _replace(self, state: State) -> None:
         self.changes = object()
-        return self.variable.set(state)
+        blank = not (state.scopes or state.running or state.traces)
+        # Prepared calls know the state that they begin in by identity, and most begin outside everything.
+        self.variable.set(self.base if blank else state)
 
     # -- the end of idleness -----------------------------------------------------------------------------------------
+    #
+    # While nothing is selected, ``f(x, backend="cpu")`` opens no scope, since that would double its cost. What it does
+    # is marked by nothing but its frame: calls of that kind which are running when something is first selected are
+    # found on the stacks. From then on, whoever asks in such a thread for the state gets it with the scopes that these
+    # calls stand for, around all others, since none can have been opened before them.
 
     def wake(self) -> None:
         """Let every call look at the selection from now on."""
         if self._woken:
             return
         with self._lock:
-            self._woken = True
             self.idle = False
-        # While nothing is selected, ``f(x, backend="cpu")`` opens no scope, since that would double its cost. Calls
-        # of that kind which are running at this moment are found on the stacks and get the scope that they stand for.
-        self._pin_running_calls()
-        self._publish(self._threads_running_cpu_calls() - {get_ident()})
+            frames = sys._current_frames()  # noqa: SLF001 - the documented way to see other threads' stacks.
+            self.stragglers = frozenset(thread for thread, frame in frames.items() if self._cpu_calls(frame))
+            self._publish()
+            # Last, so that nobody selects anything before the calls that must not see it are known.
+            self._woken = True
 
-    def _threads_running_cpu_calls(self) -> frozenset[int]:
-        frames = sys._current_frames()  # noqa: SLF001 - the documented way to see other threads' stacks.
-        return frozenset(thread for thread, frame in frames.items() if self._running_cpu_calls(frame))
-
-    def _running_cpu_calls(self, frame: FrameType | None) -> int:
+    def _cpu_calls(self, frame: FrameType | None) -> int:
+        """Count the calls on a stack that said ``backend="cpu"`` and opened no scope."""
         count = 0
         while frame is not None:
             if frame.f_code in self.call_codes:
@@ -272,19 +283,21 @@ class Selection:
         return count
 
     def _pin_running_calls(self) -> None:
-        self._publish(self.stragglers - {get_ident()})
-        count = self._running_cpu_calls(sys._getframe())  # noqa: SLF001 - see wake().
+        """Give this context the scopes of the calls that are running in this thread without one."""
+        thread = get_ident()
+        state = self.variable.get()
+        if thread not in self.stragglers or any(scope.owner is _PINNED for scope in state.scopes):
+            return
+        count = self._cpu_calls(sys._getframe())  # noqa: SLF001 - see above.
         if count:
-            state = self.variable.get()
-            pinned = (Scope(_PINNED, CPU_CHOICE, None),) * count
-            self._replace(State(pinned + state.scopes, state.running, state.traces))
+            self._replace(state.within((Scope(_PINNED, CPU_CHOICE, None),) * count))
 
     def unpin(self) -> None:
-        """End the scope of a call that was running with ``backend="cpu"`` when the process woke up."""
+        """End a call that was running with ``backend="cpu"`` when the process woke up."""
         state = self.variable.get()
-        for scope in reversed(state.scopes):
-            if scope.owner is _PINNED:
-                remaining = state.without(scope)
-                blank = not (remaining.scopes or remaining.running or remaining.traces)
-                self._replace(self.base if blank else remaining)
-                return
+        if any(scope.owner is _PINNED for scope in state.scopes):
+            self._replace(state.without(_PINNED))
+        if self._cpu_calls(sys._getframe()) <= 1:  # noqa: SLF001 - see above. The call that ends is still there.
+            with self._lock:
+                self.stragglers -= {get_ident()}
+                self._publish()

@@ -180,7 +180,7 @@ class Settings:
         selection = self._selection
         state = selection.state()
         choice, _ = selection.effective()
-        return BoundFunction(func, selection, choice, selection.fallback(), state.running, state.traces)
+        return BoundFunction(func, selection, choice.reading, selection.fallback(), state.running, state.traces)
 
     # -- what there is, and what happens -----------------------------------------------------------------------------
 
@@ -296,7 +296,7 @@ class BackendScope:
 
     def __call__[**P, R](self, function: Callable[P, R]) -> Callable[P, R]:
         """Decorate a function of any kind; the name is checked when it is called."""
-        from functools import wraps  # noqa: PLC0415 - only this use pays for the import.
+        from functools import wraps
 
         drive = driver_for(function)
         if drive is None:
@@ -315,7 +315,8 @@ class BackendScope:
             state = selection.state().with_scope(Scope(self, choice, self._fallback))
             steps = Steps(selection.variable, state)
             result = steps.run(lambda: function(*args, **kwargs))
-            return drive(result, steps, function.__name__, function.__qualname__)
+            name = getattr(function, "__name__", "decorated")
+            return drive(result, steps, name, getattr(function, "__qualname__", name))
 
         decorated: Callable[P, R] = wraps(function)(like(function, stepwise))
         return decorated
@@ -331,7 +332,7 @@ class TraceScope:
         self._traces: list[Trace] = []
 
     def __enter__(self) -> Trace:
-        from scverse_backends._trace import Trace  # noqa: PLC0415 - most programs never trace.
+        from scverse_backends._trace import Trace
 
         trace = Trace()
         self._traces.append(trace)

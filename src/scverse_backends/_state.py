@@ -6,13 +6,13 @@ the implementations that are running) is one :class:`State`, so that entering a 
 
 from __future__ import annotations
 
-from contextvars import ContextVar
+from operator import is_
 
 from scverse_backends._labels import CPU
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from contextvars import Token
+    from contextvars import ContextVar, Token
     from typing import Any
 
 
@@ -33,24 +33,59 @@ class Choice:
     def __repr__(self) -> str:
         return f"<Choice {self.reading!r}>"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A function that is pickled by value takes along the choice that it compares selections with.
+        return _restored_choice, (self.names, self.is_order)
+
 
 CPU_CHOICE = Choice((CPU,))
 """The host implementation."""
 
 
+def _restored_choice(names: tuple[str, ...], is_order: bool) -> Choice:  # noqa: FBT001 - passed by position by pickle.
+    return CPU_CHOICE if names == CPU_CHOICE.names and not is_order else Choice(names, is_order=is_order)
+
+
+class Opening:
+    """One entry into a ``with`` block: who opened it, and in which context."""
+
+    __slots__ = ("_token", "by")
+
+    def __init__(self, by: object) -> None:
+        self.by = by
+        self._token: Token[State] | None = None
+
+    def take_place(self, variable: ContextVar[State], state: State) -> None:
+        """Let this be the context of the opening, and set the state there."""
+        # A token belongs to the context in which it was made, and nothing else tells contexts apart.
+        self._token = variable.set(state)
+
+    def happened_here(self, variable: ContextVar[State]) -> bool:
+        """Whether this is the context of the opening, and not one that inherited from it."""
+        state = variable.get()
+        assert self._token is not None
+        try:
+            variable.reset(self._token)
+        except ValueError:
+            return False
+        # A token works once, and the scope may still stand in states that are entered again in this context.
+        self.take_place(variable, state)
+        return True
+
+
 class Scope:
-    """One open ``with settings.use_backend(...)``, or one running call that said ``backend=``."""
+    """One open ``with settings.use_backend(...)``, or one running call that said ``backend=``.
 
-    __slots__ = ("choice", "fallback", "owner", "token")
+    An assignment inside replaces the scope by another one of the same owner.
+    """
 
-    def __init__(
-        self, owner: object, choice: Choice | None, fallback: str | None, token: Token[State] | None = None
-    ) -> None:
+    __slots__ = ("choice", "fallback", "owner")
+
+    def __init__(self, owner: object, choice: Choice | None, fallback: str | None) -> None:
         self.owner = owner
+        """An :class:`Opening` where a ``with`` block was entered, and else any object of its own."""
         self.choice = choice
         self.fallback = fallback
-        self.token = token
-        """Belongs to the context in which the scope was opened, and only works there."""
 
 
 class State:
@@ -75,19 +110,23 @@ class State:
         """Return the state inside a scope."""
         return State((*self.scopes, scope), self.running, self.traces)
 
-    def without(self, scope: Scope) -> State:
-        """Return the state without a scope, the innermost where it stands more than once."""
+    def without(self, owner: object) -> State:
+        """Return the state without the innermost scope of an owner."""
         scopes = list(self.scopes)
         for index in reversed(range(len(scopes))):
-            if scopes[index] is scope:
+            if scopes[index].owner is owner:
                 del scopes[index]
                 break
         return State(tuple(scopes), self.running, self.traces)
 
+    def within(self, scopes: tuple[Scope, ...]) -> State:
+        """Return the state with these scopes around all others."""
+        return State(scopes + self.scopes, self.running, self.traces)
+
     def reassigned(self, *, choice: Choice | None = None, fallback: str | None = None) -> State:
         """Return the state after an assignment inside the innermost scope."""
         inner = self.scopes[-1]
-        changed = Scope(inner.owner, choice or inner.choice, fallback or inner.fallback, inner.token)
+        changed = Scope(inner.owner, choice or inner.choice, fallback or inner.fallback)
         return State((*self.scopes[:-1], changed), self.running, self.traces)
 
     def running_also(self, key: tuple[str, str]) -> State:
@@ -97,6 +136,13 @@ class State:
     def traced_by(self, traces: tuple[Any, ...]) -> State:
         """Return the state with these traces."""
         return State(self.scopes, self.running, traces)
+
+    def same_as(self, other: State) -> bool:
+        """Whether another state is of the same parts."""
+        mine = (*self.scopes, *self.running, *self.traces)
+        others = (*other.scopes, *other.running, *other.traces)
+        # By identity, since traces are lists, and two of them may hold the same.
+        return len(mine) == len(others) and all(map(is_, mine, others))
 
 
 def leave_call(variable: ContextVar[State], token: Token[State], outer: State, inner: State) -> None:
@@ -109,8 +155,9 @@ def leave_call(variable: ContextVar[State], token: Token[State], outer: State, i
     variable.reset(token)
     if current is inner:
         return
-    added = inner.scopes[len(outer.scopes) :]
-    owners = {id(scope.owner) for scope in added}
-    scopes = tuple(scope for scope in current.scopes if id(scope.owner) not in owners)
-    if scopes != outer.scopes or current.traces != outer.traces:
-        variable.set(State(scopes, outer.running, current.traces))
+    added = [scope.owner for scope in inner.scopes[len(outer.scopes) :]]
+    scopes = tuple(scope for scope in current.scopes if not any(scope.owner is owner for owner in added))
+    remaining = State(scopes, outer.running, current.traces)
+    # The very same object, where nothing changed: prepared calls know the state that they begin in by identity.
+    if not remaining.same_as(outer):
+        variable.set(remaining)

@@ -6,7 +6,10 @@ changes (a scope it opens, an assignment) is kept for its next step.
 
 from __future__ import annotations
 
-from types import FunctionType, GeneratorType, coroutine
+import sys
+from types import CoroutineType, FunctionType, GeneratorType, coroutine
+
+from scverse_backends._state import Opening
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,178 +19,189 @@ if TYPE_CHECKING:
 
     from scverse_backends._state import State
 
+    Ended = Callable[[BaseException | None], None]
+
 
 class Steps:
     """The state of one suspended body."""
 
-    __slots__ = ("_state", "_variable", "ended")
+    __slots__ = ("_opened", "_start", "_state", "_variable", "ended")
 
     def __init__(
         self,
         variable: ContextVar[State],
         state: State,
-        ended: Callable[[BaseException | None], None] | None = None,
+        ended: Ended | None = None,
     ) -> None:
         self._variable = variable
-        self._state = state
+        self._start = self._state = state
+        self._opened: tuple[Opening, ...] = ()
         self.ended = ended
         """Told, once, how the body ended."""
 
     def run(self, step: Callable[..., Any], *args: object) -> Any:
         """Run one step of the body in its state."""
         variable = self._variable
-        token = variable.set(self._state)
+        # Each step may run in another context, and the blocks that the body is in go with the body.
+        for opening in self._opened:
+            opening.take_place(variable, variable.get())
+        before = self._state
+        token = variable.set(before)
         try:
             return step(*args)
         finally:
-            self._state = variable.get()
+            # The traceback of an exception that was thrown in shall not lead back to it.
+            del args
+            after = variable.get()
             variable.reset(token)
+            if after is not before:
+                self._state = after
+                self._opened = tuple(self._openings(after))
+
+    def _openings(self, state: State) -> Iterable[Opening]:
+        """Yield the openings of the blocks that the body is in."""
+        outside = {scope.owner for scope in self._start.scopes}
+        for scope in state.scopes:
+            if isinstance(scope.owner, Opening) and scope.owner not in outside:
+                yield scope.owner
 
 
-def _as_generator(result: Any) -> Generator[Any, Any, Any]:
-    """Return a generator over whatever a generator function's stand-in gave: a backend may return any iterable."""
-    if isinstance(result, GeneratorType):
-        return result
-    return _iterate(result)
-
-
-def _iterate(values: Iterable[Any]) -> Generator[Any, Any, Any]:
-    return (yield from values)
+# -- generators --------------------------------------------------------------------------------------------------------
 
 
 def drive_generator(result: Any, steps: Steps, name: str, qualname: str) -> Generator[Any, Any, Any]:
     """Return a generator that drives a body step by step."""
-    outer = _drive(_as_generator(result), steps)
-    if steps.ended is not None:
-        outer = _until_end(outer, steps.ended)
+    # A backend may return any iterable in a generator's place.
+    is_generator = type(result) is GeneratorType
+    outer: Any = _drive(result if is_generator else _iterate(result), steps, steps.ended)
     outer.__name__, outer.__qualname__ = name, qualname
-    return outer
+    return outer  # type: ignore[no-any-return]  # Any only because a Generator's names cannot be set.
 
 
-def _until_end(body: Generator[Any, Any, Any], ended: Callable[[BaseException | None], None]) -> Generator[Any, Any, Any]:
-    failure: BaseException | None = None
-    try:
-        return (yield from body)
-    except BaseException as error:
-        failure = error
-        raise
-    finally:
-        ended(failure)
+def _iterate(values: Any) -> Generator[Any, Any, Any]:
+    return (yield from values)
 
 
-def _drive(body: Any, steps: Steps) -> Generator[Any, Any, Any]:
-    """Forward everything that a generator (or a coroutine's iterator) can be asked to do, each as one step."""
-    try:
-        item = steps.run(next, body)
-        while True:
-            try:
-                sent = yield item
-            except GeneratorExit:
-                steps.run(body.close)
-                raise
-            except BaseException as error:  # noqa: BLE001 - whatever is thrown in belongs to the body.
-                item = steps.run(body.throw, error)
-            else:
-                item = steps.run(next, body) if sent is None else steps.run(body.send, sent)
-    except StopIteration as stop:
-        return stop.value
+def _drive(body: Generator[Any, Any, Any], steps: Steps, ended: Ended | None = None) -> Generator[Any, Any, Any]:
+    """Forward everything that a generator can be asked to do, ``close()`` included, each as one step."""
+    resume: Callable[[Any], Any] = body.send
+    what: Any = None
+    while True:
+        try:
+            item = steps.run(resume, what)
+        except StopIteration as stop:
+            _tell(ended, None)
+            return stop.value
+        except BaseException as error:
+            _tell(ended, error)
+            raise
+        finally:
+            what = None
+        try:
+            what = yield item
+            resume = body.send
+        except BaseException as error:  # noqa: BLE001 - whatever is thrown in belongs to the body.
+            resume, what = body.throw, error
 
 
-class _Awaited:
-    """What a coroutine waits for, driven step by step in the coroutine's state."""
-
-    __slots__ = ("_awaitable", "_steps")
-
-    def __init__(self, awaitable: Any, steps: Steps) -> None:
-        self._awaitable = awaitable
-        self._steps = steps
-
-    @coroutine
-    def run(self) -> Generator[Any, Any, Any]:
-        body = self._steps.run(self._awaitable.__await__)
-        return (yield from _drive(_Throwable(body) if not hasattr(body, "throw") else body, self._steps))
+def _tell(ended: Ended | None, error: BaseException | None) -> None:
+    if ended is not None:
+        ended(error)
 
 
-class _Throwable:
-    """Gives a bare iterator, which is all ``__await__`` must return, the rest of a generator's methods."""
-
-    __slots__ = ("_iterator",)
-
-    def __init__(self, iterator: Any) -> None:
-        self._iterator = iterator
-
-    def __next__(self) -> Any:
-        return next(self._iterator)
-
-    def send(self, _value: object) -> Any:
-        return next(self._iterator)
-
-    def throw(self, error: BaseException) -> Any:
-        raise error
-
-    def close(self) -> None:
-        """Do nothing: a bare iterator cannot be told to stop."""
+# -- coroutines --------------------------------------------------------------------------------------------------------
 
 
 def drive_coroutine(result: Any, steps: Steps, name: str, qualname: str) -> Coroutine[Any, Any, Any]:
     """Return a coroutine that runs an awaitable's body; a value that is no awaitable is its result."""
-    outer = _await_to_end(result, steps)
+    outer: Any = _run(_Body(result), steps)
     # The names stand in "coroutine … was never awaited" and in every debugger.
     outer.__name__, outer.__qualname__ = name, qualname
-    return outer
+    return outer  # type: ignore[no-any-return]  # as above.
 
 
-async def _await_to_end(result: Any, steps: Steps) -> Any:
-    failure: BaseException | None = None
-    try:
-        return await _await(result, steps)
-    except BaseException as error:
-        failure = error
-        raise
-    finally:
-        if steps.ended is not None:
-            steps.ended(failure)
+class _Body:
+    """What a coroutine runs once it is awaited."""
 
+    __slots__ = ("_result",)
 
-async def _await(result: Any, steps: Steps) -> Any:
-    if not hasattr(result, "__await__"):
+    def __init__(self, result: Any) -> None:
+        self._result = result
+
+    def take(self) -> Any:
+        """Hand it out, for it is awaited now."""
+        result, self._result = self._result, None
         return result
-    awaited: Any = _Awaited(result, steps).run()
-    return await awaited
+
+    def __del__(self) -> None:
+        # Python says that the coroutine around it was never awaited; once is enough.
+        result: Any = self._result
+        if type(result) is CoroutineType:
+            result.close()
+
+
+async def _run(body: _Body, steps: Steps) -> Any:
+    result = body.take()
+    if hasattr(result, "__await__"):
+        return await _await(result, steps, steps.ended)
+    _tell(steps.ended, None)
+    return result
+
+
+@coroutine
+def _await(awaitable: Any, steps: Steps, ended: Ended | None = None) -> Generator[Any, Any, Any]:
+    """Await something step by step in its state."""
+    body: Any = _drive(_awaited(awaitable), steps, ended)
+    return (yield from body)
+
+
+def _awaited(awaitable: Any) -> Generator[Any, Any, Any]:
+    return (yield from awaitable.__await__())
+
+
+# -- async generators --------------------------------------------------------------------------------------------------
 
 
 def drive_async_generator(result: Any, steps: Steps, name: str, qualname: str) -> AsyncGenerator[Any, Any]:
     """Return an async generator that drives a body step by step."""
-    outer = _drive_async(result, steps)
+    outer: Any = _to_end_async(result, steps)
     outer.__name__, outer.__qualname__ = name, qualname
-    return outer
+    return outer  # type: ignore[no-any-return]  # as above.
 
 
-async def _drive_async(result: Any, steps: Steps) -> AsyncGenerator[Any, Any]:
-    failure: BaseException | None = None
+async def _to_end_async(result: Any, steps: Steps) -> AsyncGenerator[Any, Any]:
     body = result if hasattr(result, "asend") else _iterate_async(result)
-    step = body.__anext__()
     try:
+        step = _first_step(body)
         while True:
             try:
                 item = await _await(step, steps)
             except StopAsyncIteration:
-                return
+                break
+            finally:
+                step = None
+            sent, thrown = None, None
             try:
                 sent = yield item
-            except GeneratorExit:
-                await _await(body.aclose(), steps)
-                raise
             except BaseException as error:  # noqa: BLE001 - whatever is thrown in belongs to the body.
-                step = body.athrow(error)
-            else:
-                step = body.asend(sent)
+                thrown = error
+            # Outside the clause above, so that what the body raises does not seem to come from what was thrown in.
+            step = body.asend(sent) if thrown is None else body.athrow(thrown)
+            del sent, thrown
     except BaseException as error:
-        failure = error
+        _tell(steps.ended, error)
         raise
+    _tell(steps.ended, None)
+
+
+def _first_step(body: AsyncGenerator[Any, Any]) -> Any:
+    """Start a body without telling the event loop, which looks after the generator around it and closes that."""
+    hooks = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(None, None)
+    try:
+        return body.__anext__()
     finally:
-        if steps.ended is not None:
-            steps.ended(failure)
+        sys.set_asyncgen_hooks(*hooks)
 
 
 async def _iterate_async(values: Any) -> AsyncGenerator[Any, Any]:
@@ -200,9 +214,12 @@ async def _iterate_async(values: Any) -> AsyncGenerator[Any, Any]:
             yield value
 
 
+# -- what a function's results need ------------------------------------------------------------------------------------
+
+
 def driver_for(function: Callable[..., Any]) -> Callable[[Any, Steps, str, str], Any] | None:
     """Return what drives a function's result, ``None`` for a function whose body runs when it is called."""
-    import inspect  # noqa: PLC0415 - settings use this module, and are imported without it.
+    import inspect
 
     if inspect.iscoroutinefunction(function):
         return drive_coroutine
@@ -218,7 +235,7 @@ def like(function: Callable[..., Any], wrapper: Callable[..., Any]) -> Callable[
 
     For generators, :mod:`inspect` looks at the flags of the code alone, and the interpreter does not look at them.
     """
-    import inspect  # noqa: PLC0415 - see above.
+    import inspect
 
     if inspect.iscoroutinefunction(function):
         return inspect.markcoroutinefunction(wrapper)
