@@ -45,11 +45,14 @@ CORE = (
     "_functions",
     "_classes",
     "_dispatcher",
+    "_contract",
+    "_inside",
     "__init__",
 )
-# These stand on top and see what every other package sees: the public names, and the table of live dispatchers.
+# These stand on top and see what every other package sees: the public names. What the testing kit and the command line
+# have to know beyond those, `_inside` tells them.
 LEAVES = ("testing", "sphinxext", "_cli", "__main__")
-PUBLIC = {"__init__", "exceptions", "testing", "_dispatcher"}
+PUBLIC = {"__init__", "exceptions", "testing", "_dispatcher", "_inside"}
 
 # Each costs milliseconds at import, and most programs that import a host never need it (section 10).
 HEAVY = {"dataclasses", "importlib.metadata", "inspect", "logging", "re", "typing"}

@@ -26,7 +26,7 @@ from scverse_backends.exceptions import BackendLoadWarning
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
     from scverse_backends._adapters import Backend
@@ -99,6 +99,19 @@ class Merger:
                 if implementation is not MISSING:
                     self._publish(record, {backend.name: (backend, _read(record, backend, implementation))})
         return problems
+
+    def snapshot(self) -> Callable[[], None]:
+        """Return a function that makes every function show again what it shows now."""
+        shown = [(record, record.sources, record.contributions) for record in self._records]
+
+        def restore() -> None:
+            for record, sources, contributions in shown:
+                with self._lock:
+                    if record.contributions is not contributions:
+                        record.sources, record.contributions = sources, contributions
+                        _write(record)
+
+        return restore
 
     def unexpected(self, record: Dispatched, keyword: str, ran: str) -> str | None:
         """Say who would know a keyword that what ran does not; nothing where no backend could."""
@@ -180,7 +193,8 @@ def _write(record: Dispatched) -> None:
         _write_doc(function, written, options)
         _write_signature(function, written, record)
     wrapper = record.wrapper_ref()
-    if wrapper is not None:
+    # The annotations of a class are those of its attributes.
+    if wrapper is not None and not record.is_class:
         write_annotations(record, wrapper)
 
 

@@ -1,0 +1,210 @@
+"""What the testing kit and the command line see of a dispatcher beyond its public names.
+
+They stand on top of everything and use this module instead of reaching into the parts one by one, so that what the
+parts look like stays their own business.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from importlib import import_module
+
+from scverse_backends._adapters import MISSING, Backend, Failure, exported
+from scverse_backends._contract import Problem, adapter_problems, failure_problems, function_problems
+from scverse_backends._entry_points import RegisteredRecord
+from scverse_backends._labels import problem
+from scverse_backends._live import live_dispatchers
+from scverse_backends.exceptions import BackendError
+
+__all__ = [
+    "Inspected",
+    "Problem",
+    "canonical_name",
+    "dispatchers_of",
+    "holders",
+    "implements",
+    "inspected",
+    "observed",
+    "provide",
+    "snapshot",
+]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any
+
+    from scverse_backends._dispatcher import BackendDispatcher
+    from scverse_backends._entry_points import EntryPointRecord
+    from scverse_backends._registry import Entry
+
+    Observer = Callable[[str, str, str], None]
+    """Takes the name of a host function, what runs it (``"cpu"`` for the host), and why."""
+
+
+class Inspected:
+    """One backend as a static check sees it: its entry point and what became of it."""
+
+    __slots__ = ("_dispatcher", "_entry", "name")
+
+    def __init__(self, dispatcher: Any, entry: Entry) -> None:
+        self._dispatcher = dispatcher
+        self._entry = entry
+        outcome = entry.outcome
+        self.name = outcome.name if isinstance(outcome, Backend) else entry.record.name
+
+    @property
+    def record(self) -> EntryPointRecord:
+        """The entry point."""
+        return self._entry.record
+
+    @property
+    def traceback(self) -> str:
+        """The traceback of a failure as text, empty where there is none."""
+        outcome = self._entry.outcome
+        return outcome.traceback if isinstance(outcome, Failure) else ""
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield everything that is wrong with the adapter and with what it exports, calling none of its functions."""
+        dispatcher, entry = self._dispatcher, self._entry
+        outcome = entry.outcome
+        if not isinstance(outcome, Backend):
+            yield from failure_problems(entry)
+            return
+        records = dispatcher._records  # noqa: SLF001 - what this module is for.
+        yield from adapter_problems(entry, outcome, records, dispatcher._registry)  # noqa: SLF001 - as above.
+        for record in sorted(records, key=lambda record: record.attribute):
+            yield from function_problems(record, outcome)
+
+
+def inspected(dispatcher: BackendDispatcher, name: str) -> Inspected:
+    """Return what answers to a name, even if it is only the entry point that failed to load.
+
+    Raises
+    ------
+    BackendError
+        If nothing of that name is installed or registered.
+    """
+    parts: Any = dispatcher
+    dispatcher.functions()  # Makes the parts that merging and checking need.
+    registry = parts._registry  # noqa: SLF001 - what this module is for.
+    try:
+        backend = parts._resolver.backend(name)  # noqa: SLF001 - as above.
+    except BackendError:
+        registry.load_all()
+        for entry in registry.known_entries():
+            if entry.record.name == name and isinstance(entry.outcome, Failure):
+                return Inspected(dispatcher, entry)
+        raise
+    return Inspected(dispatcher, next(entry for entry in registry.known_entries() if entry.outcome is backend))
+
+
+def dispatchers_of(host: str) -> list[BackendDispatcher]:
+    """Import a host and return the dispatchers that it creates, those that bear its name first.
+
+    Raises
+    ------
+    Exception
+        Whatever importing the host raises.
+    """
+    import_module(host)
+    found = [
+        (dispatcher.host_name != host, dispatcher)
+        for (module, *_), dispatcher in live_dispatchers()
+        if dispatcher.host_name == host or module == host or module.startswith(f"{host}.")
+    ]
+    return [dispatcher for _, dispatcher in sorted(found, key=lambda pair: pair[0])]
+
+
+def holders(adapter: object) -> list[BackendDispatcher]:
+    """Return the dispatchers that know an adapter."""
+    return [
+        dispatcher
+        for _, dispatcher in live_dispatchers()
+        if any(
+            isinstance(entry.outcome, Backend) and entry.outcome.adapter is adapter
+            for entry in dispatcher._registry.known_entries()  # noqa: SLF001 - what this module is for.
+        )
+    ]
+
+
+def implements(adapter: object, function: str) -> bool:
+    """Whether an adapter exports a function, which a lazy one imports for the answer.
+
+    Raises
+    ------
+    Exception
+        Whatever the adapter raises.
+    """
+    return exported(adapter, function) is not MISSING
+
+
+def canonical_name(dispatcher: BackendDispatcher, adapter: object) -> str:
+    """Return the name that a dispatcher knows an adapter by."""
+    parts: Any = dispatcher
+    entries = parts._registry.known_entries()  # noqa: SLF001 - what this module is for.
+    outcomes = (entry.outcome for entry in entries)
+    return next(one.name for one in outcomes if isinstance(one, Backend) and one.adapter is adapter)
+
+
+@contextmanager
+def observed(dispatchers: Iterable[BackendDispatcher], observer: Observer) -> Iterator[None]:
+    """Tell an observer of every call on a selected backend, in any thread, and of every fallback to the host."""
+    machineries: list[Any] = [dispatcher._built() for dispatcher in dispatchers]  # noqa: SLF001 - see the module.
+    for machinery in machineries:
+        machinery.dispatch.observers += (observer,)
+        machinery.refresh()  # Calls take no short cut from now on, and prepare none.
+    try:
+        yield
+    finally:
+        for machinery in machineries:
+            dispatch = machinery.dispatch
+            dispatch.observers = tuple(one for one in dispatch.observers if one is not observer)
+
+
+def snapshot(dispatcher: BackendDispatcher) -> Callable[[], None]:
+    """Return a function that brings a dispatcher back to what it is now.
+
+    Backends, settings (of the process and of this context), the warnings given, and merged signatures and docstrings.
+    """
+    parts: Any = dispatcher
+    warner = parts._warner  # noqa: SLF001 - what this module is for.
+    given = warner.given
+    # In this order: bringing back the backends shows their options anew, and what was shown before has the last word.
+    steps = [
+        parts._registry.snapshot(),  # noqa: SLF001 - as above.
+        parts._built().merger.snapshot(),  # noqa: SLF001 - as above.
+        parts._selection.snapshot(),  # noqa: SLF001 - as above.
+        lambda: warner.restore(given),
+    ]
+
+    def restore() -> None:
+        for step in steps:
+            step()
+
+    return restore
+
+
+def provide(
+    dispatcher: BackendDispatcher, adapter: object, name: str | None, distribution: str | None, entry_point: str | None
+) -> str:
+    """Register an adapter as if a distribution provided it, and return its canonical name.
+
+    Raises
+    ------
+    ValueError
+        If the adapter breaks the rules, or the entry point is malformed.
+    """
+    value = None
+    if entry_point is not None:
+        point, equals, value = (part.strip() for part in entry_point.partition("="))
+        if not equals or not value:
+            raise ValueError(f"entry_point={entry_point!r} is not of the form 'name = module:object'.")
+        if name is not None and name != point:
+            raise ValueError(f"name={name!r} contradicts entry_point={entry_point!r}. Leave name= out.")
+        name = point
+    if name is not None and (wrong := problem(name)) is not None:
+        raise ValueError(f"The name {name!r} of the entry point {wrong}.")
+    parts: Any = dispatcher
+    record = RegisteredRecord(name or "", adapter, distribution=distribution, value=value)
+    return str(parts._register(record))  # noqa: SLF001 - what this module is for.

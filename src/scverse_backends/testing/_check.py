@@ -1,0 +1,180 @@
+"""Hold a backend against its host without running any of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final, final, overload
+
+from scverse_backends._inside import Problem, inspected
+from scverse_backends.exceptions import BackendContractError
+from scverse_backends.testing._import_cost import import_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from scverse_backends import BackendDispatcher
+
+_SLOW: Final = 1.0
+_ORDER: Final = ("error", "warning", "note")
+
+
+@final
+class CheckReport(Sequence[Problem]):
+    """The problems of one backend, the gravest first: a sequence that prints as text to be pasted into an issue.
+
+    Attributes
+    ----------
+    host
+        Name of the host library.
+    backend
+        Canonical name of the backend; the entry point's name where it could not be loaded.
+    distribution, version
+        The installed distribution that provides it, ``None`` where that is not known.
+    traceback
+        Where a backend that could not be loaded failed, as text.
+    """
+
+    __slots__ = ("_problems", "backend", "distribution", "host", "traceback", "version")
+
+    def __init__(
+        self,
+        problems: Iterable[Problem],
+        *,
+        host: str,
+        backend: str,
+        distribution: str | None = None,
+        version: str | None = None,
+        traceback: str = "",
+    ) -> None:
+        self._problems = tuple(sorted(problems, key=lambda problem: _ORDER.index(problem.severity)))
+        self.host = host
+        self.backend = backend
+        self.distribution = distribution
+        self.version = version
+        self.traceback = traceback
+
+    @overload
+    def __getitem__(self, index: int, /) -> Problem: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> tuple[Problem, ...]: ...
+    def __getitem__(self, index: int | slice, /) -> Problem | tuple[Problem, ...]:
+        return self._problems[index]
+
+    def __len__(self) -> int:
+        return len(self._problems)
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is nothing worse than a note."""
+        return all(problem.severity == "note" for problem in self._problems)
+
+    def require(self) -> None:
+        """Do nothing if all is well but for notes.
+
+        Raises
+        ------
+        BackendContractError
+            With the whole report as its message.
+        """
+        if not self.ok:
+            raise BackendContractError(
+                str(self), host=self.host, backend=self.backend, distribution=self.distribution
+            )
+
+    @property
+    def title(self) -> str:
+        """What was checked and how many problems there are, as text."""
+        provider = " ".join(text for text in (self.distribution, self.version) if text)
+        of_kind = [sum(problem.severity == severity for problem in self._problems) for severity in _ORDER]
+        counts = ", ".join(
+            f"{count} {severity}{'' if count == 1 else 's'}" for count, severity in zip(of_kind, _ORDER, strict=True)
+        )
+        return f"{self.host}: backend {self.backend!r}{f' ({provider})' if provider else ''}: {counts}"
+
+    def __str__(self) -> str:
+        lines = [self.title]
+        for problem in self._problems:
+            lines.append(f"{problem.severity:<8} {problem.subject}: {problem.message}")
+            lines.append(f"{'':8} -> {problem.advice}")
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+
+def check_backend(dispatcher: BackendDispatcher, backend: str) -> CheckReport:
+    """Hold everything that a backend exports against the host's functions, and report all problems at once.
+
+    No function of the backend is executed. The adapter is imported, and so is what it provides lazily.
+
+    Reported are exports that no host function has, required parameters that are missing, shared parameters of another
+    kind or with another default, options without a description, options that nobody can give, names and aliases that
+    are ignored or taken, lazy attributes that fail, and an adapter that takes more than a second to import (measured in
+    a fresh interpreter which has imported the host already).
+
+    Parameters
+    ----------
+    dispatcher
+        The host's dispatcher.
+    backend
+        Name or alias of an installed or registered backend, or the name of an entry point that fails to load.
+
+    Returns
+    -------
+    The report, a sequence of records with ``function``, ``parameter``, ``severity`` (``"error"``, ``"warning"`` or
+    ``"note"``), ``message`` and ``advice``. In a test, ``check_backend(dispatcher, "fast").require()`` raises it.
+
+    Raises
+    ------
+    BackendError
+        If nothing of that name is installed.
+
+    Examples
+    --------
+    >>> from scverse_backends import BackendDispatcher
+    >>> from scverse_backends.testing import check_backend, temporary_backend
+    >>> host = BackendDispatcher(entrypoint_group="doc_host.backends", host_name="doc_host")
+    >>> @host.backend_dispatch
+    ... def scale(values, *, factor=2.0):
+    ...     return [value * factor for value in values]
+    >>> class Fast:
+    ...     name = "fast"
+    ...
+    ...     def scale(self, values, *, factor=1.0):
+    ...         return [value * factor for value in values]
+    >>> with temporary_backend(host, Fast()):
+    ...     report = check_backend(host, "fast")
+    >>> [(problem.severity, problem.function, problem.parameter) for problem in report]
+    [('warning', 'scale', 'factor'), ('note', None, None)]
+    >>> report[0].message
+    'Its default is 1.0 here and 2.0 in the host.'
+    """
+    found = inspected(dispatcher, backend)
+    problems = list(found.problems())
+    record = found.record
+    if record.module and not found.traceback:
+        problems += _import_cost(record.module, dispatcher.host_name)
+    return CheckReport(
+        problems,
+        host=dispatcher.host_name,
+        backend=found.name,
+        distribution=record.distribution,
+        version=record.version,
+        traceback=found.traceback,
+    )
+
+
+def _import_cost(module: str, host: str) -> list[Problem]:
+    measured = import_seconds(module, host)
+    if measured is None or measured[0] <= _SLOW:
+        return []
+    seconds, packages = measured
+    brought = f", which brings {', '.join(packages[:8])}" if packages else ""
+    return [
+        Problem(
+            None,
+            None,
+            "warning",
+            f"Importing {module} takes {seconds:.1f} s{brought}. Whoever lists the backends waits for it.",
+            "Import the implementations in the adapter's __getattr__, when one of them is asked for.",
+        )
+    ]

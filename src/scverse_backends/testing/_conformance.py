@@ -1,0 +1,208 @@
+"""Run the checks that a host wrote down for every implementation of its functions."""
+
+from __future__ import annotations
+
+import traceback
+import unittest
+import warnings
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any, Final
+
+from scverse_backends._inside import canonical_name, holders, implements, observed
+from scverse_backends.exceptions import BackendWarning
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+_PASSED: Final = "PASSED"
+_NOT_IMPLEMENTED: Final = "SKIPPED (not implemented)"
+
+# Known by name: the kit works without pytest, and a check that raises one of these has imported it.
+_PYTEST: Final = "_pytest.outcomes"
+
+
+def run_conformance(
+    *,
+    backend_name: str,
+    tests: Mapping[str, Callable[[str], object]],
+    get_backend: Callable[[str], Any],
+    functions: Iterable[str] | None = None,
+    raise_on_failure: bool = True,
+    require_dispatch: bool = False,
+) -> dict[str, str]:
+    """Run a host's checks on a backend.
+
+    Parameters
+    ----------
+    backend_name
+        Name or alias, handed to every check as it is.
+    tests
+        The check of each host function, called with the backend's name.
+    get_backend
+        Returns the adapter of a name: the host's ``settings.get_backend``.
+    functions
+        The names of the checks to run, by default all.
+    raise_on_failure
+        Raise the first failure as the check raised it, with its traceback, rather than record it.
+    require_dispatch
+        Fail a check during which no dispatched call ran on the backend, in any thread. It catches a check that
+        forgets ``backend=``.
+
+    Returns
+    -------
+    For each function ``"PASSED"``, ``"SKIPPED (not implemented)"``, ``"SKIPPED (...)"`` with the reason of a
+    ``pytest.skip`` or ``pytest.xfail`` inside the check, or ``"FAILED: ..."``.
+
+    Raises
+    ------
+    ValueError
+        If the backend cannot be had (the message says why), or `functions` names no check.
+    Exception
+        What a check raised, with ``raise_on_failure=True``.
+
+    Notes
+    -----
+    A check that hangs hangs: give it a timeout, with pytest-timeout for instance.
+
+    Examples
+    --------
+    >>> from scverse_backends import BackendDispatcher
+    >>> from scverse_backends.testing import run_conformance, temporary_backend
+    >>> host = BackendDispatcher(entrypoint_group="doc_host.backends", host_name="doc_host", untrusted="allow")
+    >>> @host.backend_dispatch
+    ... def double(x):
+    ...     return 2 * x
+    >>> def check_double(backend_name):
+    ...     assert double(21, backend=backend_name) == 42
+    >>> class Fast:
+    ...     name = "fast"
+    ...
+    ...     def double(self, x):
+    ...         return x + x
+    >>> with temporary_backend(host, Fast()):
+    ...     run_conformance(backend_name="fast", tests={"double": check_double}, get_backend=host.get_backend)
+    {'double': 'PASSED'}
+    """
+    adapter = _adapter(get_backend, backend_name)
+    chosen = _chosen(tests, functions)
+    watch = _Watch(adapter, backend_name) if require_dispatch else None
+    results: dict[str, str] = {}
+    for name in chosen:
+        try:
+            results[name] = _run(adapter, name, tests[name], backend_name, watch)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            if raise_on_failure or _is_outcome(error, "Exit"):
+                raise
+            results[name] = f"FAILED: {_failure_text(error)}"
+    return results
+
+
+def _run(
+    adapter: object, name: str, check: Callable[[str], object], backend_name: str, watch: _Watch | None
+) -> str:
+    if not implements(adapter, name):
+        return _NOT_IMPLEMENTED
+    try:
+        if watch is None:
+            check(backend_name)
+        else:
+            watch.run(check, backend_name)
+    except BaseException as error:
+        reason = _skip_reason(error)
+        if reason is None:
+            raise
+        return f"SKIPPED ({reason})"
+    return _PASSED
+
+
+class _Watch:
+    """Tells whether a check's calls reach the backend, in whichever thread they are made."""
+
+    def __init__(self, adapter: object, backend_name: str) -> None:
+        self._names = {dispatcher: canonical_name(dispatcher, adapter) for dispatcher in holders(adapter)}
+        if not self._names:
+            raise ValueError(
+                f"require_dispatch=True watches the dispatcher that backend {backend_name!r} belongs to, "
+                f"and none that is alive knows the adapter that get_backend returned."
+            )
+
+    def run(self, check: Callable[[str], object], backend_name: str) -> None:
+        """Run a check and fail it if nothing ran on the backend."""
+        ran: list[str] = []
+        names = set(self._names.values())
+        with observed(self._names, lambda _function, executed, _reason: ran.append(executed)):
+            check(backend_name)
+        if names.isdisjoint(ran):
+            instead = f" The host ran {ran.count('cpu')} calls in its place." if "cpu" in ran else ""
+            raise AssertionError(
+                f"no dispatched call ran on backend {backend_name!r} during this check.{instead} "
+                f"Pass backend=backend_name to the host's function."
+            )
+
+
+def _chosen(tests: Mapping[str, object], functions: Iterable[str] | None) -> list[str]:
+    if functions is None:
+        return list(tests)
+    malformed = isinstance(functions, str) or not isinstance(functions, Collection)
+    names: list[Any] = [] if malformed else list(functions)
+    if malformed or not all(isinstance(name, str) and name for name in names):
+        raise ValueError("functions must be a sequence of non-empty strings.")
+    unknown = [name for name in names if name not in tests]
+    if unknown:
+        raise ValueError(f"Unknown conformance functions: {unknown}. There are checks for {sorted(tests)}.")
+    return names
+
+
+def _adapter(get_backend: Callable[[str], Any], name: str) -> Any:
+    try:
+        adapter = get_backend(name)
+    except BackendWarning as warning:  # As an error, under ``-W error``.
+        raise ValueError(f"Backend {name!r} not found: {warning}") from warning
+    if adapter is None:
+        why, cause = _why_missing(get_backend, name)
+        raise ValueError(f"Backend {name!r} not found{f': {why}' if why else '.'}") from cause
+    return adapter
+
+
+def _why_missing(get_backend: Callable[[str], Any], name: str) -> tuple[str, Exception | None]:
+    """Return what is known of why there is no such backend: the error of selecting it, or the warning of looking."""
+    owner: Any = getattr(get_backend, "__self__", None)
+    settings = getattr(owner, "settings", owner)
+    if hasattr(settings, "use_backend"):
+        try:
+            with settings.use_backend(name):
+                return "it is the host itself, which has no adapter.", None
+        except (ImportError, ValueError) as error:
+            return str(error), error
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        get_backend(name)
+    return " ".join(str(warning.message) for warning in caught), None
+
+
+def _is_outcome(error: BaseException, name: str) -> bool:
+    return any((base.__module__, base.__name__) == (_PYTEST, name) for base in type(error).__mro__)
+
+
+def _skip_reason(error: BaseException) -> str | None:
+    if _is_outcome(error, "Skipped") or isinstance(error, unittest.SkipTest):
+        return str(error) or "no reason given"
+    if _is_outcome(error, "XFailed"):
+        return f"expected to fail: {error}" if str(error) else "expected to fail"
+    return None
+
+
+def _failure_text(error: BaseException) -> str:
+    """Return what went wrong; without a message, the line where it did."""
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - a foreign exception may fail while it is printed.
+        text = ""
+    if text.strip():
+        # Exceptions that do not stand for a failed check are told apart by their type.
+        return text if isinstance(error, Exception) else f"{type(error).__name__}: {text}"
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {frames[-1].filename}:{frames[-1].lineno}: {frames[-1].line}" if frames else ""
+    return f"{type(error).__name__}{place}"
