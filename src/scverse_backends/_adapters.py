@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from scverse_backends._labels import plain, problem
+from scverse_backends._labels import COLLECTIONS, SETS, is_string, plain, problem
 from scverse_backends.exceptions import BackendLoadWarning
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any, Final
 
     from scverse_backends._entry_points import EntryPointRecord
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 _METADATA = frozenset({"name", "aliases"})
 
 _ALIASES_SHOWN = 5
+
+UNLISTED = "the host does not list it as trusted"
+UNVERIFIABLE = "the host configured nothing to verify its provider by"
+"""Why a backend is not trusted."""
 
 
 class Backend:
@@ -68,7 +72,7 @@ class Failure:
 
 
 class Notice:
-    """A warning that reading an adapter gave rise to, kept until no state is half-changed."""
+    """A warning that metadata or an adapter gave rise to, kept until no state is half-changed."""
 
     __slots__ = ("category", "message")
 
@@ -81,24 +85,32 @@ def describe_error(error: BaseException) -> str:
     """Return an exception as ``Type: message``; even ``__str__`` of a foreign exception may raise."""
     try:
         message = str(error)
-    except Exception:  # noqa: BLE001 - foreign __str__.
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 - foreign __str__.
         message = "(its message cannot be shown)"
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
 def describe_origin(record: EntryPointRecord) -> str:
     """Return who provides an entry point, for a message."""
-    distribution = f"distribution {record.distribution!r}" if record.distribution else "an unknown distribution"
-    return f"entry point {record.name!r} of {distribution}"
+    return record.origin
 
 
 def _formatted(error: BaseException) -> str:
-    import traceback  # noqa: PLC0415 - only a failure pays for this import.
+    import traceback  # only a failure pays for this import.
 
     try:
         return "".join(traceback.format_exception(error))
-    except Exception:  # noqa: BLE001 - foreign exceptions may misbehave even here.
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 - foreign exceptions may misbehave even here.
         return describe_error(error)
+
+
+_CAUSE: Final[Callable[[BaseException], BaseException | None]] = BaseException.__dict__["__cause__"].__get__
+_CONTEXT: Final[Callable[[BaseException], BaseException | None]] = BaseException.__dict__["__context__"].__get__
+_EXCEPTIONS: Final[Callable[[Any], tuple[BaseException, ...]]] = BaseExceptionGroup.__dict__["exceptions"].__get__
 
 
 def _without_frames(error: BaseException) -> None:
@@ -111,9 +123,10 @@ def _without_frames(error: BaseException) -> None:
             continue
         seen.append(current)
         BaseException.with_traceback(current, None)
-        pending += (current.__cause__, current.__context__)
+        # Read past whatever the foreign class puts in their place.
+        pending += (_CAUSE(current), _CONTEXT(current))
         if isinstance(current, BaseExceptionGroup):
-            pending += current.exceptions
+            pending += _EXCEPTIONS(current)
 
 
 def load(
@@ -136,19 +149,23 @@ def load(
         Takes a class and a new instance of it, and returns the instance that everybody uses.
     """
     try:
-        adapter = record.load()
+        adapter: Any = record.load()
         if isinstance(adapter, type):
-            adapter = share(adapter, adapter())
-        name: object = adapter.name
-        aliases: object = getattr(adapter, "aliases", ())
+            instance = adapter()
+            _names(instance)  # An instance that cannot even be read is not kept for everybody.
+            adapter = share(adapter, instance)
+        return _identify(record, trust, claims, adapter, *_names(adapter))
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - SystemExit and the like must not end the user's session.
         return Failure(f"it could not be loaded: {describe_error(error)}", error=error), []
-    return _identify(record, trust, claims, adapter, name, aliases)
 
 
-def _identify(  # noqa: PLR0913 - what one adapter said of itself, all of it foreign.
+def _names(adapter: Any) -> tuple[object, object]:
+    return adapter.name, getattr(adapter, "aliases", ())
+
+
+def _identify(
     record: EntryPointRecord,
     trust: Trust,
     claims: tuple[TrustedBackend, ...],
@@ -157,14 +174,14 @@ def _identify(  # noqa: PLR0913 - what one adapter said of itself, all of it for
     aliases: object,
 ) -> tuple[Backend | Failure, list[Notice]]:
     wrong = problem(name)
-    if wrong is not None or not isinstance(name, str):
+    if wrong is not None or not is_string(name):
         return Failure(f"its name {_shown(name)} {wrong}"), []
     name = plain(name)
     owner = next((backend for backend in claims if name in backend.labels), None)
     if owner is None:
         holder = trust.owner(name)
         # Where the host configured nothing to verify a provider by, the name is all there is to go by.
-        owner = holder if holder is not None and not holder.verifiable else None
+        owner = holder if holder is not None and not holder.verifiable and not record.by_hand else None
     refusal = trust.refusal(name, owner)
     if refusal is not None:
         return Failure(f"its name {name!r} {refusal}", refused=True), []
@@ -172,11 +189,11 @@ def _identify(  # noqa: PLR0913 - what one adapter said of itself, all of it for
     accepted = _aliases(record, trust, owner, aliases, notices)
     if owner is None:
         canonical = name
-        reason: str | None = "the host does not list it as trusted"
+        reason: str | None = UNLISTED
     else:
         canonical = owner.name
         accepted = [*owner.aliases, *accepted]
-        reason = None if owner.verifiable else "the host configured nothing to verify its provider by"
+        reason = None if owner.verifiable else UNVERIFIABLE
     return (
         Backend(
             name=canonical,
@@ -191,24 +208,26 @@ def _identify(  # noqa: PLR0913 - what one adapter said of itself, all of it for
 
 
 def _aliases(
-    record: EntryPointRecord, trust: Trust, owner: TrustedBackend | None, aliases: object, notices: list[Notice]
+    record: EntryPointRecord, trust: Trust, owner: TrustedBackend | None, aliases: Any, notices: list[Notice]
 ) -> list[str]:
     """Return the usable aliases; the seed's contract admits a list, tuple or set of strings."""
     origin = describe_origin(record)
     try:
-        if not isinstance(aliases, (list, tuple, set, frozenset)):
+        if not isinstance(aliases, COLLECTIONS):
             message = f"The aliases of {origin} are ignored: they must be a list, tuple or set, not {_shown(aliases)}."
             notices.append(Notice(BackendLoadWarning, message))
             return []
-        values = sorted(aliases, key=str) if isinstance(aliases, (set, frozenset)) else list(aliases)
-    except Exception as error:  # noqa: BLE001 - a foreign container or element.
+        values: list[object] = sorted(aliases, key=str) if isinstance(aliases, SETS) else list(aliases)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - a foreign container or element.
         notices.append(Notice(BackendLoadWarning, f"The aliases of {origin} are ignored: {describe_error(error)}."))
         return []
     accepted: dict[str, None] = {}
     ignored: list[str] = []
     for value in values:
         wrong = problem(value)
-        if wrong is None and isinstance(value, str):
+        if wrong is None and is_string(value):
             wrong = trust.refusal(plain(value), owner)
             if wrong is None:
                 accepted[plain(value)] = None
@@ -223,9 +242,9 @@ def _aliases(
 
 def _shown(value: object) -> str:
     """Return a foreign value for a message, without trusting its ``__repr__``."""
-    if isinstance(value, str):
+    if is_string(value):
         text = plain(value)
-        return ascii(text if len(text) <= 40 else text[:40] + "…")  # noqa: PLR2004 - a message's line.
+        return ascii(text if len(text) <= 40 else text[:40] + "…")
     return f"of type {type(value).__name__}"
 
 
@@ -247,9 +266,10 @@ def exports(adapter: Any, attribute: str) -> bool:
     if attribute in _METADATA:
         return False
     if isinstance(adapter, ModuleType):
-        listed = vars(adapter).get("__all__")
-        if isinstance(listed, (list, tuple, set, frozenset)):
-            return attribute in listed
+        listed: Any = vars(adapter).get("__all__")
+        if isinstance(listed, COLLECTIONS):
+            # Only strings are compared: whatever else stands there may have an ``__eq__`` of its own.
+            return any(is_string(one) and plain(one) == attribute for one in listed)
     return not attribute.startswith("_")
 
 
@@ -290,7 +310,7 @@ def exported_if_loaded(adapter: Any, attribute: str) -> Any:
     """
     if not exports(adapter, attribute):
         return MISSING
-    static = _static_lookup(adapter, attribute)
+    static: Any = _static_lookup(adapter, attribute)
     if static is MISSING or isinstance(static, ModuleType):
         return MISSING
     if isinstance(adapter, ModuleType):
@@ -298,7 +318,8 @@ def exported_if_loaded(adapter: Any, attribute: str) -> Any:
     # Plain functions and the two standard wrappers bind without running foreign code; any other descriptor may not.
     if isinstance(static, (_FUNCTION, staticmethod, classmethod)) and not _in_instance(adapter, attribute):
         return static.__get__(adapter, type(adapter))
-    return MISSING if hasattr(type(static), "__get__") and not _in_instance(adapter, attribute) else static
+    static_class: type[Any] = type(static)
+    return MISSING if hasattr(static_class, "__get__") and not _in_instance(adapter, attribute) else static
 
 
 _FUNCTION: Final = type(lambda: None)
@@ -311,6 +332,11 @@ def _in_instance(adapter: Any, attribute: str) -> bool:
         return False
 
 
+# Read past whatever a foreign metaclass puts in their place.
+_MRO: Final[Callable[[type], tuple[type, ...]]] = type.__dict__["__mro__"].__get__
+_NAMESPACE: Final[Callable[[type], Mapping[str, Any]]] = type.__dict__["__dict__"].__get__
+
+
 def _static_lookup(adapter: Any, attribute: str) -> Any:
     try:
         own = object.__getattribute__(adapter, "__dict__")
@@ -318,21 +344,19 @@ def _static_lookup(adapter: Any, attribute: str) -> Any:
             return own[attribute]
     except AttributeError:
         pass
-    for base in type.__getattribute__(type(adapter), "__mro__"):
-        namespace = type.__getattribute__(base, "__dict__")
+    adapter_class: type[Any] = type(adapter)
+    for base in _MRO(adapter_class):
+        namespace = _NAMESPACE(base)
         if attribute in namespace:
             return namespace[attribute]
     return MISSING
-
 
 
 def declares(adapter: Any, attribute: str) -> bool:
     """Whether an adapter says that it exports a name, found out without running code of the export's own."""
     if not exports(adapter, attribute):
         return False
-    if isinstance(adapter, ModuleType):
-        listed = vars(adapter).get("__all__")
-        if isinstance(listed, (list, tuple, set, frozenset)):
-            return True
+    if isinstance(adapter, ModuleType) and isinstance(vars(adapter).get("__all__"), COLLECTIONS):
+        return True
     static = _static_lookup(adapter, attribute)
     return static is not MISSING and not isinstance(static, ModuleType)

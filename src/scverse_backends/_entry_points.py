@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+_UNREAD = "\0"
+"""Stands for metadata that nobody has asked for yet; only ever compared by identity."""
+
+
 def normalize_distribution(name: str) -> str:
     """Return the form in which PEP 503 compares distribution names."""
     out: list[str] = []
@@ -21,6 +25,11 @@ def normalize_distribution(name: str) -> str:
         elif not out or out[-1] != "-":
             out.append("-")
     return "".join(out)
+
+
+def normalize_reference(reference: str) -> str:
+    """Return an object reference, ``module`` or ``module:attribute``, without extras and white space."""
+    return "".join(reference.partition("[")[0].split())
 
 
 class EntryPointRecord:
@@ -37,6 +46,8 @@ class EntryPointRecord:
     def __init__(self, name: str, value: str, entry_point: Any) -> None:
         self.name = name
         self.value = value
+        self._distribution: str | None = _UNREAD
+        self._version: str | None = _UNREAD
         self._entry_point = entry_point
 
     def __repr__(self) -> str:
@@ -49,38 +60,33 @@ class EntryPointRecord:
 
     @property
     def object_ref(self) -> str:
-        """The object reference, ``module`` or ``module:attribute``, without extras and white space."""
-        return "".join(self.value.partition("[")[0].split())
+        """The object reference in the form in which references are compared."""
+        return normalize_reference(self.value)
+
+    @property
+    def origin(self) -> str:
+        """Who provides the entry point, for a message."""
+        provider = f"distribution {self.distribution!r}" if self.distribution else "an unknown distribution"
+        return f"entry point {self.name!r} of {provider}"
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether nothing provides it but a call of ``register()``, so that there is nothing to verify."""
+        return False
 
     @property
     def distribution(self) -> str | None:
         """Name of the distribution that the entry point belongs to, ``None`` where the metadata does not say."""
-        try:
-            return self._distribution
-        except AttributeError:
-            self._distribution = self._read_distribution("name", "Name")
-            return self._distribution
+        if self._distribution is _UNREAD:
+            self._distribution = _told(getattr(self._entry_point, "dist", None), "name", "Name")
+        return self._distribution
 
     @property
     def version(self) -> str | None:
         """Version of that distribution, ``None`` where the metadata does not say."""
-        try:
-            return self._version
-        except AttributeError:
-            self._version = self._read_distribution("version", "Version")
-            return self._version
-
-    def _read_distribution(self, attribute: str, field: str) -> str | None:
-        distribution = getattr(self._entry_point, "dist", None)
-        value: object = None
-        for read in (lambda: getattr(distribution, attribute), lambda: distribution.metadata[field]):
-            try:
-                value = read()
-            except Exception:  # noqa: BLE001, S112 - a metadata file can be missing or broken in any way.
-                continue
-            if isinstance(value, str) and value:
-                return value
-        return None
+        if self._version is _UNREAD:
+            self._version = _told(getattr(self._entry_point, "dist", None), "version", "Version")
+        return self._version
 
     def tells(self, kind: str) -> bool:  # noqa: ARG002 - the answer of real metadata is the same for all kinds.
         """Whether a kind of provider check can be made on this record (a stand-in may leave some open)."""
@@ -93,18 +99,18 @@ class EntryPointRecord:
     def same_as(self, other: EntryPointRecord) -> bool:
         """Whether both stand for one and the same adapter, so that what was loaded for one holds for the other.
 
-        Two entry points of the standard library with the same reference load the same object. A stand-in, as hosts'
-        tests use, is only the same as itself.
+        Two entry points of the standard library with the same reference load the same object; the distribution
+        counts because trust does. A stand-in, as hosts' tests use, is only the same as itself.
         """
         mine, theirs = self._entry_point, other._entry_point
         if mine is theirs:
             return True
-        from importlib.metadata import EntryPoint  # noqa: PLC0415
+        from importlib.metadata import EntryPoint
 
         return (
             isinstance(mine, EntryPoint)
             and isinstance(theirs, EntryPoint)
-            and (self.name, self.value) == (other.name, other.value)
+            and (self.name, self.value, self.distribution) == (other.name, other.value, other.distribution)
         )
 
 
@@ -113,12 +119,22 @@ class RegisteredRecord(EntryPointRecord):
 
     __slots__ = ("_adapter", "_told")
 
-    def __init__(self, name: str, adapter: object, *, distribution: str | None = None, value: str | None = None) -> None:
+    def __init__(
+        self, name: str, adapter: object, *, distribution: str | None = None, value: str | None = None
+    ) -> None:
         super().__init__(name, value or "", None)
         self._adapter = adapter
         self._distribution = distribution
         self._version = None
         self._told = {"distributions"} if value is None else {"distributions", "entrypoints", "references"}
+
+    @property
+    def origin(self) -> str:
+        return f"registered adapter {self.name!r}".removesuffix(" ''") if self.by_hand else super().origin
+
+    @property
+    def by_hand(self) -> bool:
+        return self.distribution is None
 
     def tells(self, kind: str) -> bool:
         return kind in self._told
@@ -128,6 +144,26 @@ class RegisteredRecord(EntryPointRecord):
 
     def same_as(self, other: EntryPointRecord) -> bool:
         return self is other
+
+
+def _told(distribution: Any, attribute: str, field: str) -> str | None:
+    """Return what the metadata of a distribution says of itself, nothing where it is missing or broken."""
+    from importlib.metadata import Distribution
+
+    ways: list[Callable[[], object]]
+    if isinstance(distribution, Distribution):
+        # Asking its attribute for a field that is missing gives a DeprecationWarning.
+        ways = [lambda: distribution.metadata.get(field)]
+    else:
+        ways = [lambda: getattr(distribution, attribute), lambda: distribution.metadata[field]]
+    for read in ways:
+        try:
+            value = read()
+        except Exception:  # noqa: BLE001, S112 - a metadata file can be missing or broken in any way.
+            continue
+        if isinstance(value, str) and value:
+            return value
+    return None
 
 
 class Listing:
@@ -142,7 +178,7 @@ class Listing:
 
     def is_current(self) -> bool:
         """Whether the listing function is still the one that made this listing (hosts' tests patch it)."""
-        import importlib.metadata  # noqa: PLC0415 - see the module's docstring.
+        import importlib.metadata
 
         return importlib.metadata.entry_points is self._listed_with
 
@@ -153,7 +189,7 @@ def list_entry_points(group: str) -> Listing:
     A malformed ``entry_points.txt`` anywhere makes the standard library's listing raise as a whole. Then the
     distributions are read one by one, so that only that file is lost.
     """
-    import importlib.metadata  # noqa: PLC0415 - see the module's docstring.
+    import importlib.metadata
 
     list_group: Callable[..., Iterable[Any]] = importlib.metadata.entry_points
     problems: list[str] = []
@@ -161,7 +197,7 @@ def list_entry_points(group: str) -> Listing:
         found = list(list_group(group=group))
     except Exception:  # noqa: BLE001 - what a broken file raises depends on how it is broken.
         found = list(_one_by_one(group, problems))
-    records = []
+    records: list[EntryPointRecord] = []
     for entry_point in found:
         name, value = getattr(entry_point, "name", None), getattr(entry_point, "value", None)
         if isinstance(name, str):
@@ -170,37 +206,39 @@ def list_entry_points(group: str) -> Listing:
 
 
 def _one_by_one(group: str, problems: list[str]) -> Iterator[Any]:
-    import importlib.metadata  # noqa: PLC0415 - see the module's docstring.
+    import importlib.metadata
 
     seen: set[str] = set()
     for distribution in importlib.metadata.distributions():
-        try:
-            name = normalize_distribution(distribution.metadata["Name"])
-        except Exception:  # noqa: BLE001 - without a readable name it can be no duplicate of another.
-            name = ""
-        # The first distribution of a name on the path hides later ones, as for the standard library.
+        told = _told(distribution, "name", "Name")
+        # The first distribution of a name on the path hides later ones, as for the standard library. Without a
+        # readable name it can be no duplicate of another.
+        name = normalize_distribution(told) if told else ""
         if name and name in seen:
             continue
         seen.add(name)
         try:
-            yield from [point for point in distribution.entry_points if point.group == group]
-        except Exception as error:  # noqa: BLE001 - see above.
-            problems.append(f"the entry points of {name or 'an unnamed distribution'} are unreadable: {error}")
+            found = [point for point in distribution.entry_points if point.group == group]
+        except Exception as error:  # noqa: BLE001 - as above.
+            whose = f"distribution {told!r}" if told else "a distribution without a name"
+            problems.append(f"the entry_points.txt of {whose} cannot be read ({type(error).__name__}: {error})")
+        else:
+            yield from found
 
 
 def installed_version(distribution: str) -> str | None:
     """Return the installed version of a distribution, ``None`` where it is not installed or does not say."""
-    import importlib.metadata  # noqa: PLC0415 - see the module's docstring.
+    import importlib.metadata
 
     try:
-        version: object = importlib.metadata.version(distribution)
+        installed = importlib.metadata.distribution(distribution)
     except Exception:  # noqa: BLE001 - missing, or its metadata is broken in any way.
         return None
-    return version if isinstance(version, str) else None
+    return _told(installed, "version", "Version")
 
 
 def forget_finder_caches() -> None:
     """Make a package that was installed a moment ago visible to the next listing and import."""
-    import importlib  # noqa: PLC0415 - see the module's docstring.
+    import importlib
 
     importlib.invalidate_caches()

@@ -5,11 +5,16 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any, TypeGuard
 
 CPU = "cpu"
 """The name of the host implementation, which no backend can take."""
 
 MAX_LENGTH = 128
+
+SETS: tuple[type[Any], ...] = (set, frozenset)
+COLLECTIONS: tuple[type[Any], ...] = (list, tuple, *SETS)
+"""What several names may be given in; a string would be taken for its letters."""
 
 _LETTERS_AND_DIGITS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 _ALLOWED = _LETTERS_AND_DIGITS | frozenset("._-")
@@ -22,6 +27,11 @@ def plain(label: str) -> str:
     return str.__str__(label)
 
 
+def is_string(value: object) -> TypeGuard[str]:
+    """Whether a foreign value really is a string, and does not only say so in its ``__class__``."""
+    return issubclass(type(value), str)
+
+
 def problem(label: object) -> str | None:
     """Say what is wrong with a label, or nothing.
 
@@ -31,8 +41,9 @@ def problem(label: object) -> str | None:
     >>> problem("my backend")
     "contains ' ', but only ASCII letters, digits, '.', '_' and '-' are allowed"
     """
-    if not isinstance(label, str):
+    if not is_string(label):
         return f"is no string but {type(label).__name__}"
+    label = plain(label)
     if not label:
         return "is empty"
     if len(label) > MAX_LENGTH:
@@ -71,7 +82,7 @@ def suggestions(name: str, candidates: Iterable[str]) -> tuple[str, ...]:
     wanted = _loose(name)
     if wanted in by_form:
         return tuple(by_form[wanted])
-    from difflib import get_close_matches  # noqa: PLC0415 - only a wrong name pays for this import.
+    from difflib import get_close_matches  # Only a wrong name pays for this import.
 
     close = get_close_matches(wanted[:MAX_LENGTH], by_form, n=3, cutoff=_SUGGESTION_CUTOFF)
     return tuple(label for form in close for label in by_form[form])

@@ -9,6 +9,10 @@ if TYPE_CHECKING:
 
 def logger() -> Logger:
     """Return the logger ``scverse_backends``."""
-    from logging import getLogger  # noqa: PLC0415 - see the module's docstring.
+    from logging import NullHandler, getLogger
 
-    return getLogger("scverse_backends")
+    ours = getLogger("scverse_backends")
+    if not ours.handlers:
+        # Who configured no logging hears of what matters through warnings, and not a second time on standard error.
+        ours.addHandler(NullHandler())
+    return ours

@@ -9,11 +9,11 @@ that everybody uses.
 
 from __future__ import annotations
 
-from _thread import allocate_lock as Lock
-from _thread import get_ident
+from _thread import allocate_lock, get_ident
 
-from scverse_backends._adapters import Backend, Failure, Notice, describe_origin, load
+from scverse_backends._adapters import UNLISTED, UNVERIFIABLE, Backend, Failure, Notice, describe_origin, load
 from scverse_backends._entry_points import forget_finder_caches, list_entry_points
+from scverse_backends._log import logger
 from scverse_backends.exceptions import BackendConflictWarning, BackendLoadWarning
 
 TYPE_CHECKING = False
@@ -38,11 +38,6 @@ class Entry:
         self.loading: set[int] = set()
 
     @property
-    def refused_unseen(self) -> bool:
-        """Whether it was refused by its metadata alone, which may have changed."""
-        return isinstance(self.outcome, Failure) and self.outcome.refused and not self.claims
-
-    @property
     def failed(self) -> bool:
         """Whether loading was tried in vain (a refused entry point was never tried, or is not to be used)."""
         return isinstance(self.outcome, Failure) and not self.outcome.refused
@@ -56,7 +51,7 @@ class Registry:
         self.trust = trust
         self._refuse_untrusted = refuse_untrusted
         self._on_change = on_change
-        self._lock = Lock()
+        self._lock = allocate_lock()
         self._listing: Listing | None = None
         self._listed: tuple[Entry, ...] = ()
         self._registered: tuple[Entry, ...] = ()
@@ -74,34 +69,35 @@ class Registry:
         """Return what has been listed so far, without listing."""
         return self._listed + self._registered
 
-    def relist(self) -> None:
-        """Read the installed metadata again: something may have been installed a moment ago."""
-        forget_finder_caches()
-        self._list()
+    def relist(self) -> bool:
+        """Read the installed metadata again: something may have been installed a moment ago.
 
-    def _list(self) -> None:
-        """List, and publish; what is loaded and still there stays loaded."""
+        Returns
+        -------
+        Whether there is something that was not there before.
+        """
+        forget_finder_caches()
+        return self._list()
+
+    def _list(self) -> bool:
+        """List, and publish; what is loaded and still there stays loaded. Says whether there is something new."""
         before = self._listing
         listing = list_entry_points(self.group)
         fresh = [self._entry(record) for record in listing.records]
         with self._lock:
             if before is None and self._listing is not None and self._listing.is_current():
-                return  # Another thread made the first listing in the meantime, and may have loaded from it.
-            old = list(self._listed)
+                return True  # Another thread made the first listing in the meantime, and may have loaded from it.
+            gone = list(self._listed)
+            matched = [(entry, _taken(gone, entry)) for entry in fresh]
+            came = any(known is None for _, known in matched)
+            # The records first: who sees the listing takes them for complete.
+            self._listed = tuple(_kept(entry, known) for entry, known in matched)
             self._listing = listing
-            self._listed = tuple(self._kept_or(entry, old) for entry in fresh)
-            changed = any(entry.outcome is not None for entry in old)
-        if changed:
+        logger().debug("%d entry points in group %r, new ones: %s", len(fresh), self.group, came)
+        # What answered before may have gone, and what came may have a better right to a name.
+        if (came or gone) and (before is not None or self._registered):
             self._on_change()
-
-    @staticmethod
-    def _kept_or(entry: Entry, old: list[Entry]) -> Entry:
-        """Return the entry that a listing before had for the same adapter, where anything came of it already."""
-        for index, known in enumerate(old):
-            if known.record.same_as(entry.record):
-                del old[index]
-                return known if known.loading or not (known.outcome is None or known.refused_unseen) else entry
-        return entry
+        return came
 
     def _entry(self, record: EntryPointRecord) -> Entry:
         claims = self.trust.claims(record)
@@ -114,7 +110,7 @@ class Registry:
             why = "; ".join(holder.mismatches(record)) or f"its entry point is {record.name!r} and not {holder.name!r}"
             return f"the name {record.name!r} is reserved for the trusted backend {holder.name!r}, and {why}"
         if self._refuse_untrusted and not any(claim.verifiable for claim in claims):
-            return "the host refuses backends that it does not list as trusted"
+            return f"the host uses trusted backends only, and {UNVERIFIABLE if claims else UNLISTED}"
         return None
 
     @property
@@ -138,7 +134,10 @@ class Registry:
             return None
         try:
             entry.loading.add(thread)
-            result, notices = load(entry.record, self.trust, entry.claims, self._share)
+            if outcome is not None:
+                forget_finder_caches()  # What it failed for the want of may have been installed since.
+            logger().debug("loading %s (%s)", describe_origin(entry.record), entry.record.value)
+            result, notices = self._read(entry)
         finally:
             entry.loading.discard(thread)
         with self._lock:
@@ -146,9 +145,20 @@ class Registry:
                 return entry.outcome
             entry.outcome = result
             entry.notices = notices
-        if isinstance(result, Backend):
+        if isinstance(result, Failure):
+            _log_failure(entry, result)
+        # A failure is news too when it is the first one: it holds the name that somebody else may have answered to.
+        if isinstance(result, Backend) or outcome is None:
             self._on_change()
         return result
+
+    def _read(self, entry: Entry) -> tuple[Backend | Failure, list[Notice]]:
+        result, notices = load(entry.record, self.trust, entry.claims, self._share)
+        if self._refuse_untrusted and isinstance(result, Backend) and not result.trusted:
+            # A verified distribution under another name than the one it is trusted with.
+            text = f"the host uses trusted backends only, and not one that calls itself {result.name!r}"
+            return Failure(text, refused=True), []
+        return result, notices
 
     def _share(self, adapter_class: type, instance: Any) -> Any:
         """Return the one instance of an adapter class that everybody uses: the first that was made."""
@@ -211,7 +221,7 @@ class Registry:
         """Read an adapter that was handed over as an object, without making it known yet."""
         entry = self._entry(record)
         if entry.outcome is None:
-            entry.outcome, entry.notices = load(record, self.trust, entry.claims, self._share)
+            entry.outcome, entry.notices = self._read(entry)
         if not record.name and isinstance(entry.outcome, Backend):
             record.name = entry.outcome.name
         return entry
@@ -230,7 +240,9 @@ class Registry:
         self._on_change()
 
     def _forget_unused_instances(self) -> None:
-        used = [entry.outcome.adapter for entry in self._listed + self._registered if isinstance(entry.outcome, Backend)]
+        used = [
+            entry.outcome.adapter for entry in self._listed + self._registered if isinstance(entry.outcome, Backend)
+        ]
         self._shared = [pair for pair in self._shared if any(pair[1] is adapter for adapter in used)]
 
     def registered(self) -> tuple[Entry, ...]:
@@ -256,18 +268,46 @@ class Registry:
 
     def notices(self) -> list[Notice]:
         """Return everything worth a warning of what has been listed and loaded so far."""
-        found = [Notice(BackendLoadWarning, f"Installed metadata is broken: {text}.") for text in self.metadata_problems]
+        found = [
+            Notice(BackendLoadWarning, f"Installed metadata is broken: {text}. Reinstall it.")
+            for text in self.metadata_problems
+        ]
         for entry in self.known_entries():
             found += entry.notices
         for label, winner, loser in self.conflicts():
+            first, second = describe_origin(winner.record), describe_origin(loser.record)
+            verb = "holds it, although it cannot be loaded" if winner.failed else "answers to it"
             found.append(
                 Notice(
                     BackendConflictWarning,
-                    f"Both {describe_origin(winner.record)} and {describe_origin(loser.record)} claim the backend name "
-                    f"{label!r}. The former answers to it; uninstall one of them.",
+                    f"Both {first} and {second} claim the backend name {label!r}. The former {verb}; "
+                    f"uninstall the one that you do not need.",
                 )
             )
         return found
+
+
+def _taken(entries: list[Entry], entry: Entry) -> Entry | None:
+    """Take the entry that stands for the same adapter out of a list."""
+    for index, known in enumerate(entries):
+        if known.record.same_as(entry.record):
+            return entries.pop(index)
+    return None
+
+
+def _kept(entry: Entry, known: Entry | None) -> Entry:
+    """Return the entry of a listing before where anything came of it already, else the fresh one.
+
+    A fresh record reads its distribution's version when asked; an upgrade may have removed what an old one would read.
+    """
+    return known if known is not None and (known.loading or known.outcome is not None) else entry
+
+
+def _log_failure(entry: Entry, failure: Failure) -> None:
+    origin = describe_origin(entry.record)
+    logger().warning("%s gives no backend: %s", origin, failure.text)
+    if failure.traceback:
+        logger().debug("%s: %s", origin, failure.traceback)
 
 
 def _rank(name: str, trusted: TrustedBackend) -> int:
@@ -301,7 +341,8 @@ def _assign(entries: Iterable[Entry]) -> tuple[dict[str, Backend | Entry], list[
     loaded = [(entry, entry.outcome) for entry in everything if isinstance(entry.outcome, Backend)]
     owned = [(entry, backend) for entry, backend in loaded if any(c.name == backend.name for c in entry.claims)]
     for entry, backend in sorted(owned, key=lambda pair: _claimed_rank(*pair)):
-        for label in (backend.name, *backend.aliases):
+        # The host's labels only: aliases that the adapter adds to them stand behind other products' names.
+        for label in _claim(entry, backend).labels:
             claim(label, entry)
     for entry in everything:
         outcome = entry.outcome
@@ -319,8 +360,12 @@ def _assign(entries: Iterable[Entry]) -> tuple[dict[str, Backend | Entry], list[
     return table, [conflict for conflict in dict.fromkeys(conflicts) if isinstance(conflict[2].outcome, Backend)]
 
 
+def _claim(entry: Entry, backend: Backend) -> TrustedBackend:
+    return next(claim for claim in entry.claims if claim.name == backend.name)
+
+
 def _claimed_rank(entry: Entry, backend: Backend) -> int:
-    return _rank(entry.record.name, next(claim for claim in entry.claims if claim.name == backend.name))
+    return _rank(entry.record.name, _claim(entry, backend))
 
 
 def _same_adapter(one: Entry, other: Entry) -> bool:

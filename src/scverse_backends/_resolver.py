@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from scverse_backends._adapters import Backend, Failure, describe_error, describe_origin
+from scverse_backends._adapters import Backend, Failure, describe_origin
 from scverse_backends._entry_points import installed_version
 from scverse_backends._labels import CPU, did_you_mean, listing, plain, suggestions
 from scverse_backends._state import CPU_CHOICE, Choice
 from scverse_backends.exceptions import (
+    BackendError,
     BackendLoadError,
     BackendNotInstalledError,
     ReservedBackendError,
@@ -16,18 +17,23 @@ from scverse_backends.exceptions import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+    from typing import Any
 
     from scverse_backends._registry import Entry, Registry
     from scverse_backends._trust import TrustedBackend
     from scverse_backends._warnings import Warner
-    from scverse_backends.exceptions import BackendError
+
+
+_ORDERS: tuple[type[Any], ...] = (list, tuple)
+
+_REFUSALS_SHOWN = 2
 
 
 class Resolver:
     """Turns names into backends and selections, for one dispatcher."""
 
-    __slots__ = ("_backends", "_choices", "_registry", "_warner", "host", "known", "warns_untrusted")
+    __slots__ = ("_backends", "_choices", "_in_vain", "_registry", "_warner", "host", "known", "warns_untrusted")
 
     def __init__(self, host: str, registry: Registry, warner: Warner, *, warn_untrusted: bool) -> None:
         self.host = host
@@ -35,19 +41,21 @@ class Resolver:
         """What calls look their ``backend=`` up in. Only ever a cache: it is emptied when a backend comes or goes."""
         self._choices: dict[tuple[tuple[str, ...], bool], Choice] = {((CPU,), False): CPU_CHOICE}
         self._backends: dict[str, Backend] = {}
+        self._in_vain: dict[str, BackendError] = {}
         self._registry = registry
         self._warner = warner
         self.warns_untrusted = warn_untrusted
 
     def forget(self) -> None:
         """Resolve anew from now on: a backend came or went."""
-        self._backends.clear()
+        # New ones, so that a search which began before leaves what it finds in the old ones.
+        self._backends, self._in_vain = {}, {}
         self.known.clear()
         self.known[CPU] = CPU_CHOICE
 
     # -- selections --------------------------------------------------------------------------------------------------
 
-    def choice(self, value: object, source: str = "argument") -> Choice:
+    def choice(self, value: Any, source: str = "argument") -> Choice:
         """Return the selection that a name, or a list or tuple of names, stands for.
 
         Raises
@@ -60,7 +68,7 @@ class Resolver:
             choice = self._interned((name,), is_order=False)
             self.known[plain(value)] = choice
             return choice
-        if isinstance(value, (list, tuple)):
+        if isinstance(value, _ORDERS):
             return self._order(value, source)
         raise UnknownBackendError(
             f"A backend is selected by a name or a list of names, not by {type(value).__name__}. "
@@ -79,7 +87,7 @@ class Resolver:
         self.note_use(backend)
         return backend.name
 
-    def _order(self, values: list[object] | tuple[object, ...], source: str) -> Choice:
+    def _order(self, values: Sequence[object], source: str) -> Choice:
         names: list[str] = []
         for value in values:
             if CPU in names:
@@ -92,6 +100,7 @@ class Resolver:
             if not isinstance(value, str) or not value:
                 raise self._unknown(value, source)
             name = self._known_name(plain(value), source)
+            self._in_vain.pop(name, None)  # It is explicitly asked for.
             if name not in names:
                 names.append(name)
         if not names:
@@ -110,10 +119,7 @@ class Resolver:
         owner = self._registry.trust.owner(name)
         if owner is not None:
             return owner.name
-        answer = self._registry.answers().get(name)
-        if answer is not None:
-            return answer.name
-        if any(entry.record.name == name for entry in self._registry.entries()):
+        if any(_may_be(entry, name) for entry in self._registry.entries()):
             return name
         return self.backend(name, source).name
 
@@ -127,35 +133,65 @@ class Resolver:
         UnknownBackendError, ReservedBackendError, BackendNotInstalledError, BackendLoadError
             If none does, saying why and what to do.
         """
-        backend = self._backends.get(name)
+        backends = self._backends
+        backend = backends.get(name)
         if backend is None:
-            backend = self._find(name, source)
-            self._backends[name] = backend
+            try:
+                backend = self._find(name, source)
+            except BackendError:
+                self.tell()
+                raise
+            # Where something changed meanwhile, this is no longer the cache, and the next one looks for itself.
+            backends[name] = backend
+            self.tell()
         return backend
+
+    def backend_in_turn(self, name: str, source: str) -> Backend:
+        """Return the backend of an order whose turn has come.
+
+        What was looked for in vain is not looked for again at each call, only when it is asked for again.
+
+        Raises
+        ------
+        UnknownBackendError, ReservedBackendError, BackendNotInstalledError, BackendLoadError
+            As for :meth:`backend`.
+        """
+        known = self._in_vain.get(name)
+        if known is not None:
+            raise known.rewritten(str(known), source=source) from known.__cause__
+        try:
+            return self.backend(name, source)
+        except (BackendLoadError, BackendNotInstalledError) as error:
+            # A copy, since the one that is raised collects the frames it passes through.
+            self._in_vain[name] = copy = error.rewritten(str(error), source=source)
+            copy.__cause__ = error.__cause__
+            raise
+
+    def tell(self) -> None:
+        """Warn of what has become known of adapters and metadata; none of it is what the user asked for."""
+        for notice in self._registry.notices():
+            self._warner.warn_aside(("notice", notice.message), notice.category(notice.message))
 
     def _find(self, name: str, source: str) -> Backend:
         self._check_reserved(name, source)
         owner = self._registry.trust.owner(name)
-        # The second look reads the installed metadata again: the package may have been installed a moment ago.
-        for last_look in (False, True):
-            if last_look:
-                self._registry.relist()
-            if owner is not None:
-                found = self._trusted(owner)
-                if found is not None:
-                    return found
-            else:
-                answer = self._registry.find(name)
-                if isinstance(answer, Backend):
-                    return answer
-                if answer is not None:
-                    raise self._load_error(name, answer, source)
+        answer = self._look(name, owner)
+        # The package may have been installed or replaced a moment ago.
+        if not isinstance(answer, Backend) and self._registry.relist():
+            answer = self._look(name, owner)
+        if isinstance(answer, Backend):
+            return answer
+        if answer is not None:
+            raise self._load_error(name, answer, source)
         if owner is not None:
             raise self._not_verified(name, owner, source)
         refused = self._refused_under(name)
         if refused is not None:
             raise self._refused_error(name, refused, source)
         raise self._unknown(name, source)
+
+    def _look(self, name: str, owner: TrustedBackend | None) -> Backend | Entry | None:
+        return self._registry.find(name) if owner is None else self._trusted(owner)
 
     def _check_reserved(self, name: str, source: str) -> None:
         message = self._registry.trust.reserved_message(name)
@@ -237,21 +273,22 @@ class Resolver:
         )
 
     def _installable(self) -> Iterable[str]:
-        """Yield the names of trusted backends that could be installed; one that failed is never suggested."""
+        """Yield the names of trusted backends that could be installed; one that is there and fails is none."""
         for owner in self._registry.trust.trusted:
-            if not any(entry.failed for entry in self._registry.candidates(owner)):
+            if not self._registry.candidates(owner):
                 yield from owner.labels
 
     def _load_error(self, name: str, entry: Entry, source: str) -> BackendError:
         failure = entry.outcome
-        assert isinstance(failure, Failure)  # noqa: S101 - only failed entries are handed here.
+        assert isinstance(failure, Failure)
+        advice = "Ask its authors" if failure.refused else "Repair or reinstall it"
         error = BackendLoadError(
             f"Backend {name!r} ({describe_origin(entry.record)}) cannot be used: {failure.text}. "
-            f"Repair or reinstall it, or use backend='cpu'.",
+            f"{advice}, or use backend='cpu'.",
             host=self.host,
             backend=name,
             distribution=entry.record.distribution,
-            failed=(entry.record.name,),
+            failed=(entry.record.name,) if entry.failed else (),
             source=source,
         )
         error.__cause__ = failure.error
@@ -259,7 +296,7 @@ class Resolver:
 
     def _refused_error(self, name: str, entry: Entry, source: str) -> BackendError:
         failure = entry.outcome
-        assert isinstance(failure, Failure)  # noqa: S101 - only refused entries are handed here.
+        assert isinstance(failure, Failure)
         return UnknownBackendError(
             f"Backend {name!r} ({describe_origin(entry.record)}) is refused: {failure.text}. "
             f"Available: {self._available_text()}.",
@@ -278,8 +315,8 @@ class Resolver:
         for entry in verified:
             if isinstance(entry.outcome, Backend):
                 return BackendLoadError(
-                    f"{describe_origin(entry.record).capitalize()} is trusted to provide backend {owner.name!r}, but its adapter "
-                    f"calls itself {entry.outcome.name!r}. Tell its authors, or use backend='cpu'.",
+                    f"Backend {name!r} cannot be used: {describe_origin(entry.record)} is trusted to provide it, but "
+                    f"its adapter calls itself {entry.outcome.name!r}. Tell its authors, or use backend='cpu'.",
                     host=self.host,
                     backend=name,
                     distribution=entry.record.distribution,
@@ -289,18 +326,22 @@ class Resolver:
         for distribution in owner.distributions:
             version = installed_version(distribution)
             if version is not None:
-                why = f" {reasons}" if reasons else f" It registers nothing that is verified under {self._registry.group!r}."
+                why = reasons or f" It registers nothing under {self._registry.group!r}."
                 return BackendNotInstalledError(
-                    f"Backend {name!r} is not available: {distribution} {version} is installed, but does not provide it."
-                    f"{why} Try: pip install --upgrade {distribution}",
+                    f"Backend {name!r} is not available: {distribution} {version} is installed, but does not provide "
+                    f"it.{why} Try: pip install --upgrade {distribution}",
                     host=self.host,
                     backend=name,
                     distribution=distribution,
                     source=source,
                 )
-        hint = f" Install it with: pip install {owner.distributions[0]}" if owner.distributions else ""
+        hint = (
+            f"Install it with: pip install {owner.distributions[0]}"
+            if owner.distributions
+            else f"What provides it stands in the documentation of {self.host}."
+        )
         return BackendNotInstalledError(
-            f"Backend {name!r} is known to {self.host} but not installed.{hint}{' ' + reasons if reasons else ''}",
+            f"Backend {name!r} is known to {self.host} but not installed.{reasons} {hint}",
             host=self.host,
             backend=name,
             distribution=owner.distributions[0] if owner.distributions else None,
@@ -308,17 +349,21 @@ class Resolver:
         )
 
     def _refusals(self, owner: TrustedBackend) -> str:
-        """Say which entry points bear the trusted backend's name without being it."""
+        """Say which entry points seem to be the trusted backend without being it."""
+        trust = self._registry.trust
         refused = [
-            f"{describe_origin(entry.record)} was refused: {'; '.join(owner.mismatches(entry.record))}"
+            f" The {describe_origin(entry.record)} was refused: {why}."
             for entry in self._registry.known_entries()
-            if entry.record.name in owner.labels and owner not in entry.claims
+            if owner not in entry.claims
+            and (trust.impersonates(entry.record) is owner or owner.from_distribution(entry.record))
+            if (why := "; ".join(owner.mismatches(entry.record)))
         ]
-        return f"({'. '.join(refused)}.)" if refused else ""
+        return "".join(refused[:_REFUSALS_SHOWN])
 
-    def explain_failure(self, entry: Entry) -> str:
-        """Return in a line why an entry point gives no backend."""
-        failure = entry.outcome
-        if not isinstance(failure, Failure):
-            return ""
-        return failure.text if failure.error is None else describe_error(failure.error)
+
+def _may_be(entry: Entry, name: str) -> bool:
+    """Whether an entry point of an order's name is, or may still turn out to be, the backend of that name."""
+    if entry.record.name != name:
+        return False
+    outcome = entry.outcome
+    return outcome.name == name if isinstance(outcome, Backend) else outcome is None or not outcome.refused

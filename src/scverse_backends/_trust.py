@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from scverse_backends._entry_points import normalize_distribution
-from scverse_backends._labels import CPU, did_you_mean, fold, problem, suggestions
+from scverse_backends._entry_points import normalize_distribution, normalize_reference
+from scverse_backends._labels import COLLECTIONS, CPU, SETS, did_you_mean, fold, problem, suggestions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from typing import Any
 
     from scverse_backends._entry_points import EntryPointRecord
 
@@ -131,6 +132,8 @@ class Trust:
 
     def claims(self, record: EntryPointRecord) -> tuple[TrustedBackend, ...]:
         """Return the trusted backends that this entry point can be, by everything that metadata tells."""
+        if record.by_hand:
+            return ()
         return tuple(
             backend
             for backend in self.trusted
@@ -145,7 +148,7 @@ class Trust:
 
 def _parse_reserved(configured: Mapping[str, str] | None) -> dict[str, str]:
     reserved: dict[str, str] = {}
-    for label, message in _items(configured, "reserved_backends"):
+    for label, message in _items({} if configured is None else configured, "reserved_backends"):
         _check_label(label, "reserved_backends")
         if not isinstance(message, str) or not message.strip():
             raise ValueError(f"reserved_backends[{label!r}]: the message must be a non-empty string.")
@@ -156,7 +159,7 @@ def _parse_reserved(configured: Mapping[str, str] | None) -> dict[str, str]:
 
 
 def _parse_trusted(configured: Mapping[str, Mapping[str, object]] | None) -> Iterator[TrustedBackend]:
-    for name, entry in _items(configured, "trusted_backends"):
+    for name, entry in _items({} if configured is None else configured, "trusted_backends"):
         where = f"trusted_backends[{name!r}]"
         _check_label(name, "trusted_backends")
         aliases: tuple[str, ...] = ()
@@ -170,7 +173,10 @@ def _parse_trusted(configured: Mapping[str, Mapping[str, object]] | None) -> Ite
             elif key in _SPELLINGS:
                 kind = _SPELLINGS[key]
                 parse = _NORMALIZERS.get(kind, str)
-                values = tuple(parse(text) for text in _strings(value, f"{where}[{key!r}]"))
+                texts = _strings(value, f"{where}[{key!r}]")
+                values = tuple(parse(text) for text in texts)
+                if not all(values):
+                    raise ValueError(f"{where}[{key!r}]: {texts[values.index('')]!r} names nothing.")
                 checks[kind] = tuple(dict.fromkeys((*checks.get(kind, ()), *values)))
             else:
                 likely = suggestions(key, (*_SPELLINGS, "aliases"))
@@ -178,19 +184,17 @@ def _parse_trusted(configured: Mapping[str, Mapping[str, object]] | None) -> Ite
         yield TrustedBackend(name, aliases, checks)
 
 
-def _without_white_space(reference: str) -> str:
-    return "".join(reference.split())
+def _without_dot(prefix: str) -> str:
+    return prefix.removesuffix(".")
 
 
-# References are compared in the form in which records give them.
-_NORMALIZERS: dict[str, Callable[[str], str]] = {"object_refs": _without_white_space}
+# References are compared in the form in which records give them; a prefix always ends where a module's name does.
+_NORMALIZERS: dict[str, Callable[[str], str]] = {"object_refs": normalize_reference, "module_prefixes": _without_dot}
 
 
-def _items(configured: Mapping[str, object] | None, where: str) -> Iterator[tuple[str, object]]:
-    if configured is None:
-        return
+def _items(configured: Any, where: str) -> Iterator[tuple[str, object]]:
     try:
-        items = list(configured.items())
+        items: list[tuple[object, object]] = list(configured.items())
     except AttributeError:
         raise ValueError(f"{where} must be a mapping, not {type(configured).__name__}.") from None
     for key, value in items:
@@ -199,13 +203,13 @@ def _items(configured: Mapping[str, object] | None, where: str) -> Iterator[tupl
         yield key, value
 
 
-def _strings(value: object, where: str, *, empty_allowed: bool = False) -> tuple[str, ...]:
+def _strings(value: Any, where: str, *, empty_allowed: bool = False) -> tuple[str, ...]:
     values: tuple[object, ...]
     if isinstance(value, str):
         values = (value,)
-    elif isinstance(value, (list, tuple, set, frozenset)):
+    elif isinstance(value, COLLECTIONS):
         # A set has no order of its own, and the first distribution is named in the install hint.
-        values = tuple(sorted(value, key=str)) if isinstance(value, (set, frozenset)) else tuple(value)
+        values = tuple(sorted(value, key=str)) if isinstance(value, SETS) else tuple(value)
     else:
         raise ValueError(f"{where} must be a string or a collection of strings, not {type(value).__name__}.")
     texts: list[str] = []

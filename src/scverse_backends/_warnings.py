@@ -62,6 +62,16 @@ class Warner:
         self.warn(warning, chain)
         return True
 
+    def warn_aside(self, key: Hashable, warning: BackendWarning) -> None:
+        """Warn, unless that was done before, of something beside what the user asked for.
+
+        Where warnings are errors, this one must not break that; it is left for who asks for everything.
+        """
+        try:
+            self.warn_once(key, warning)
+        except type(warning):
+            self._given -= {key}
+
     def first(self, key: Hashable) -> bool:
         """Whether something happens for the first time, which it no longer does afterwards."""
         if key in self._given:
