@@ -74,7 +74,7 @@ def environment(name: str, base: str, *, source: str | None = None) -> str:
     proof = [str(python), "-c", f"import {PROVES[name]}"]
     ready = name != "ours" and subprocess.run(proof, capture_output=True, check=False).returncode == 0
     if not ready:
-        requirements = [source] if source else REQUIREMENTS[name]
+        requirements = [*REQUIREMENTS[name][:-1], source] if source else REQUIREMENTS[name]
         install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *requirements]
         built = subprocess.run(install, capture_output=True, text=True, check=False) if requirements else None
         if built is not None and built.returncode != 0:

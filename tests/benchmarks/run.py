@@ -42,6 +42,9 @@ def arguments() -> argparse.Namespace:
         "--output", type=Path, help="folder of the results (default: the documentation's, unless quick)"
     )
     parser.add_argument("--spatch", metavar="SOURCE", help="what pip installs spatch from (default: its repository)")
+    parser.add_argument(
+        "--ours", metavar="SOURCE", help="another state of this repository to measure (default: this one)"
+    )
     return parser.parse_args()
 
 
@@ -75,10 +78,11 @@ def main() -> None:
 
     base = environments.interpreter(options.python)
     pythons, unavailable = {}, {}
+    sources = {"spatch": options.spatch, "ours": options.ours}
     for name in SUBJECTS:
         say(f"environment {name}")
         try:
-            pythons[name] = environments.environment(name, base, source=options.spatch if name == "spatch" else None)
+            pythons[name] = environments.environment(name, base, source=sources.get(name))
         except environments.Unavailable as error:
             unavailable[name] = str(error)
             say(f"{name}: {error}")
@@ -93,7 +97,7 @@ def main() -> None:
             folders[name] = folder / name
             installed.fast(folders[name], group=SUBJECTS[name].group)
         if options.only in (None, "calls"):
-            amounts = (1, 7, 0.0004) if options.quick else (5, 15, 0.001)
+            amounts = (1, 7, 0.0004) if options.quick else (4, 15, 0.001)
             keys = ("generations", "rounds", "seconds")
             samples, reached = calls.measure(pythons, folders, say=say, **dict(zip(keys, amounts, strict=True)))
             rows += section.call_rows(samples, pythons.get("0.0.3"))
