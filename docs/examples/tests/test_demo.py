@@ -42,8 +42,13 @@ def test_demo_succeeds() -> None:
     ("module", "name", "body", "row"),
     [
         ("example_fast._backends.example_host", "embed", "raise OSError('no cores left')", "no cores left"),
-        ("example_fast._backends.example_host", "compute_score", "return original(data, *args) + 1", "DIFFERS"),
-        ("example_jax._backends.example_host", "summarize", "return original(data, *args)[:3]", "DIFFERS"),
+        (
+            "example_fast._backends.example_host",
+            "compute_score",
+            "return original(data, *args, **options) + 1",
+            "DIFFERS",
+        ),
+        ("example_jax._backends.example_host", "summarize", "return original(data, *args, **options)[:3]", "DIFFERS"),
         ("example_dask.example_host_impl", "get_client", "raise OSError('no cluster')", "no cluster"),
     ],
 )

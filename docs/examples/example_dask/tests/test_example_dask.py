@@ -124,17 +124,23 @@ def test_closed_cluster_is_started_again() -> None:
     assert cluster.get_client() is not first
 
 
-def test_running_cluster_is_used_and_left_running(monkeypatch) -> None:
+@pytest.fixture
+def running_cluster(monkeypatch):
     cluster.close()
     with LocalCluster(n_workers=1, threads_per_worker=3, dashboard_address=None, silence_logs="ERROR") as running:
         monkeypatch.setenv(cluster.ADDRESS_VARIABLE, f" {running.scheduler_address} ")
-        compare(eh.compute_score, DIGITS, [27, 28], method="zscore")
-        compare(eh.summarize, DIGITS, LABELS)
-        assert cluster.get_client().scheduler.address == running.scheduler_address
-        assert sum(cluster.get_client().nthreads().values()) == 3
+        yield running
         cluster.close()
-        assert running.status.name == "running"
-        assert len(running.workers) == 1
+
+
+def test_running_cluster_is_used_and_left_running(running_cluster) -> None:
+    compare(eh.compute_score, DIGITS, [27, 28], method="zscore")
+    compare(eh.summarize, DIGITS, LABELS)
+    assert cluster.get_client().scheduler.address == running_cluster.scheduler_address
+    assert sum(cluster.get_client().nthreads().values()) == 3
+    cluster.close()
+    assert running_cluster.status.name == "running"
+    assert len(running_cluster.workers) == 1
 
 
 def test_selecting_imports_no_dask_and_a_process_that_used_it_ends() -> None:

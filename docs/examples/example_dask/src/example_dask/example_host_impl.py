@@ -127,7 +127,7 @@ class _Moments(NamedTuple):
     def with_groups(self, part: GroupSummary) -> _Moments:
         """Merge the groups that the part has; the update of Chan, Golub and LeVeque does not cancel digits."""
         here = part.groups  # The labels in a part are the codes of its groups.
-        size, mean, squares = (array.copy() for array in self)
+        size, mean, squares = self.size.copy(), self.mean.copy(), self.squares.copy()
         old, new = self.size[here], part.size[:, np.newaxis]
         both = old + new
         step = part.mean - self.mean[here]
@@ -137,19 +137,19 @@ class _Moments(NamedTuple):
         return _Moments(size, mean, squares)
 
 
-def _scatter(client: Client, matrix: Matrix, n_partitions: int | None) -> list[Future]:
+def _scatter(client: Client, matrix: Matrix, n_partitions: int | None) -> list[Future[Any]]:
     """Send the partitions to the cluster, where they stay until the futures are gone."""
     if n_partitions is None:
         n_partitions = sum(client.nthreads().values())
     if n_partitions < 1:
         raise ValueError(f"n_partitions must be at least 1, got {n_partitions}")
     # Without hashing, which would take longer than the work.
-    futures: list[Future] = client.scatter(np.array_split(matrix, min(n_partitions, len(matrix))), hash=False)
+    futures: list[Future[Any]] = client.scatter(np.array_split(matrix, min(n_partitions, len(matrix))), hash=False)
     return futures
 
 
 def _run(
-    client: Client, function: Callable[..., Any], parts: Iterable[Future], *args: Any, **options: Any
+    client: Client, function: Callable[..., Any], parts: Iterable[Future[Any]], *args: Any, **options: Any
 ) -> list[Any]:
     """Call the function on each partition and return the results."""
     futures = [client.submit(function, part, *args, **options, pure=False) for part in parts]
@@ -157,7 +157,7 @@ def _run(
     return results
 
 
-def _standardize(client: Client, parts: list[Future], *, scale: bool) -> list[Future]:
+def _standardize(client: Client, parts: list[Future[Any]], *, scale: bool) -> list[Future[Any]]:
     """Shift the features to mean 0, and on request to standard deviation 1, leaving the results on the cluster."""
     moments = _run(client, _part_moments, parts)
     size = sum(part[0] for part in moments)

@@ -42,8 +42,8 @@ def assert_close(actual: ArrayLike, expected: ArrayLike, tolerance: float = TOLE
     AssertionError
         If they differ.
     """
-    expected = np.asarray(expected)
-    assert np.shape(actual) == expected.shape, f"shape {np.shape(actual)} instead of {expected.shape}"
+    actual, expected = np.asarray(actual), np.asarray(expected)
+    assert actual.shape == expected.shape, f"shape {actual.shape} instead of {expected.shape}"
     largest = np.nanmax(np.abs(expected)) if np.isfinite(expected).any() else 0.0
     # The smallest normal number lets a backend flush to zero, and an expected zero stay close to zero.
     np.testing.assert_allclose(actual, expected, rtol=0, atol=max(tolerance * largest, 1e-12))
@@ -128,15 +128,17 @@ def check_summarize(backend_name: str) -> None:
 def check_neighborhood(backend_name: str) -> None:
     """Same neighbours, also after pickling, bad arguments refused."""
     data = example_data()
-    expected = eh.Neighborhood(4, backend="cpu").fit(data)
-    fitted = eh.Neighborhood(4, backend=backend_name).fit(data)
+    with eh.settings.use_backend("cpu"):
+        expected = eh.Neighborhood(4).fit(data)
+    with eh.settings.use_backend(backend_name):
+        unfitted, fitted = eh.Neighborhood(4), eh.Neighborhood(4).fit(data)
+        assert_refuses(eh.Neighborhood, 0)
+        assert_refuses(eh.Neighborhood(60).fit, data)
     for graph in (fitted, pickle.loads(pickle.dumps(fitted))):
         np.testing.assert_array_equal(graph.indices, expected.indices)
         assert_close(graph.distances, expected.distances)
         assert list(graph.neighbors_of(7)) == list(expected.neighbors_of(7))
-    assert_refuses_bad_data(eh.Neighborhood(4, backend=backend_name).fit)
-    assert_refuses(eh.Neighborhood(60, backend=backend_name).fit, data)
-    assert_refuses(eh.Neighborhood, 0, backend=backend_name)
+    assert_refuses_bad_data(unfitted.fit)
 
 
 #: The check of each function and class, called with ``backend_name``.

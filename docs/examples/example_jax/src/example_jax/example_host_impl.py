@@ -113,7 +113,8 @@ def summarize(
 def _precision(precision: str) -> AbstractContextManager[object]:
     """Switch double precision on or off in this thread only: JAX's global setting belongs to the user."""
     check_choice(precision, ("double", "single"), "precision")
-    return jax.enable_x64(precision == "double")
+    switch: AbstractContextManager[object] = jax.enable_x64(precision == "double")
+    return switch
 
 
 def _on_host(array: jax.Array) -> NDArray[np.float64]:
@@ -122,14 +123,15 @@ def _on_host(array: jax.Array) -> NDArray[np.float64]:
 
 def _standardized(centred: jax.Array) -> jax.Array:
     constant = jnp.ptp(centred, axis=0) == 0
-    return jnp.where(constant, 0, centred / jnp.where(constant, 1, centred.std(axis=0)))
+    standardized: jax.Array = jnp.where(constant, 0, centred / jnp.where(constant, 1, centred.std(axis=0)))
+    return standardized
 
 
 @partial(jax.jit, static_argnames="method")
 def _compute_score(matrix: jax.Array, scored: jax.Array, controls: jax.Array, *, method: str) -> jax.Array:
     if method == "zscore":
         matrix = _standardized(matrix - matrix.mean(axis=0))
-    score = matrix[:, scored].mean(axis=1)
+    score: jax.Array = matrix[:, scored].mean(axis=1)
     return score - matrix[:, controls].mean(axis=1) if controls.size else score
 
 

@@ -23,7 +23,7 @@ __all__ = ["compute_score", "embed", "summarize"]  # noqa: F822 - Provided by `_
 
 def __getattr__(attr_name: str) -> Callable[..., Any]:
     if attr_name in _functions:
-        func = getattr(importlib.import_module(_functions[attr_name]), attr_name)
+        func: Callable[..., Any] = getattr(importlib.import_module(_functions[attr_name]), attr_name)
         globals()[attr_name] = func
         return func
     raise AttributeError(f"{__name__!r} has no attribute {attr_name!r}")
