@@ -235,7 +235,8 @@ class Dispatch:
                 yield Candidate(CPU, "selected", runs_host=True)
                 return
             try:
-                backend = self.resolver.backend(name, source)
+                find = self.resolver.backend_in_turn if choice.is_order else self.resolver.backend
+                backend = find(name, source)
                 self.resolver.note_use(backend)
                 if (backend.name, record.attribute) in state.running:
                     yield Candidate(

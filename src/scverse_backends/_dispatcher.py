@@ -246,11 +246,13 @@ class BackendDispatcher:
     def available_backend_names(self) -> list[str]:
         """Return every name that can be selected, canonical names and aliases, sorted, without ``"cpu"``."""
         self._registry.load_all()
+        self._resolver.tell()
         return sorted(self._registry.answers())
 
     def available_backends(self) -> list[str]:
         """Return the canonical names of all usable backends, sorted, without ``"cpu"``."""
         self._registry.load_all()
+        self._resolver.tell()
         return sorted(backend.name for backend in self._registry.available())
 
     def backends(self) -> BackendTable:
@@ -313,8 +315,7 @@ class BackendDispatcher:
                 f"already. Please {hint}."
             )
         registry.add(entry)
-        for notice in entry.notices:
-            self._warner.warn(notice.category(notice.message))
+        self._resolver.tell()
         return outcome.name
 
     def unregister(self, name: str) -> None:
