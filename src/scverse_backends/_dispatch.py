@@ -88,7 +88,7 @@ class Route:
 class Dispatch:
     """Routes and runs the calls of one dispatcher."""
 
-    __slots__ = ("_unexpected", "epoch", "merge", "observers", "resolver", "selection", "warner")
+    __slots__ = ("_unexpected", "adopt", "epoch", "merge", "observers", "resolver", "selection", "warner")
 
     def __init__(
         self,
@@ -97,6 +97,7 @@ class Dispatch:
         warner: Warner,
         merge: Callable[[Dispatched, Backend], None],
         unexpected: Callable[[Dispatched, str, str], str | None],
+        adopt: Callable[[Dispatched], None],
     ) -> None:
         self.selection = selection
         self.resolver = resolver
@@ -110,6 +111,13 @@ class Dispatch:
         While there is one, no short cut is prepared, so that no selected backend's call takes one.
         """
         self._unexpected = unexpected
+        self.adopt = adopt
+        """Makes the record of an unpickled function known."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Functions that are pickled by value take it along: they shall find their own dispatcher's again.
+        restore, (key, _part) = self.selection.reference
+        return restore, (key, "_dispatch")
 
     # -- running -----------------------------------------------------------------------------------------------------
 
@@ -292,19 +300,28 @@ class Dispatch:
             return None
         plan = record.plans.get(backend)
         if plan is None or not plan.is_for(implementation):
-            if not callable(implementation):
-                raise BackendContractError(
-                    f"Backend {backend.name!r} breaks its contract: its {record.attribute!r} is no callable but "
-                    f"{type(implementation).__name__}. Use backend='cpu' and tell the backend's authors.",
-                    host=self.warner.host,
-                    backend=backend.name,
-                    distribution=backend.distribution,
-                    function=record.name,
-                )
+            self._check_export(record, backend, implementation)
             plan = self._compile(record, backend, implementation)
             record.keep_plan(plan)
             self.merge(record, backend)
         return plan
+
+    def _check_export(self, record: Dispatched, backend: Backend, implementation: Any) -> None:
+        if record.is_class:
+            fits = isinstance(implementation, type) and implementation is not record.wrapper_ref()
+            wanted = "a class of its own"
+        else:
+            fits = callable(implementation)
+            wanted = "a callable"
+        if not fits:
+            raise BackendContractError(
+                f"Backend {backend.name!r} breaks its contract: its {record.attribute!r} is not {wanted} but "
+                f"{_kind_of(record, implementation)}. Use backend='cpu' and tell the backend's authors.",
+                host=self.warner.host,
+                backend=backend.name,
+                distribution=backend.distribution,
+                function=record.name,
+            )
 
     def _export(self, record: Dispatched, backend: Backend) -> Any:
         try:
@@ -499,6 +516,13 @@ def begin(record: Dispatched, state: State) -> Call:
 def _with_more(plain: object, more: str) -> str:
     text = str(plain)
     return f"{text} {more}" if text.endswith("?") else f"{text}. {more}"
+
+
+def _kind_of(record: Dispatched, implementation: Any) -> str:
+    """Return what an export is, for the error that says it is not what it should be."""
+    if implementation is record.wrapper_ref():
+        return "the host's own dispatched class"
+    return type(implementation).__name__
 
 
 def _passed_over(error: Exception) -> str:

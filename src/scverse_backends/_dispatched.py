@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from inspect import Signature
+from weakref import ref
 
 from scverse_backends._plan import BACKEND_PARAMETER, NO_PLAN, Names
 from scverse_backends._signature import (
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from scverse_backends._adapters import Backend
+    from scverse_backends._dispatch import Dispatch
     from scverse_backends._own_backend import OwnBackend
     from scverse_backends._plan import Plan
     from scverse_backends._signature import Contribution
@@ -47,7 +49,9 @@ class Dispatched:
         "contributions",
         "cpu_states",
         "current",
+        "dispatch",
         "function",
+        "is_class",
         "own_backend",
         "pinned",
         "plans",
@@ -63,6 +67,10 @@ class Dispatched:
         self.attribute = attribute
         """What adapters are asked for."""
         self.renamed = renamed
+        self.dispatch: Dispatch | None = None
+        """What runs the calls, so that a record which was pickled is known to its dispatcher again."""
+        self.is_class = False
+        """Whether this is a class, whose construction dispatches."""
         self.own_backend: OwnBackend | None = None
         """Present where the host function has a parameter ``backend`` of its own."""
         self.current: Any = NO_PLAN
@@ -81,6 +89,16 @@ class Dispatched:
         self.wrapper_ref: Callable[[], Any] = _no_wrapper
         self._host_names: Names | None = None
         self._shown: tuple[Any, Signature] | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        made_from = (self.function, self.attribute, dict(self.renamed))
+        return Dispatched, made_from, (self.own_backend, self.is_class, self.wrapper_ref(), self.dispatch)
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.own_backend, self.is_class, wrapper, self.dispatch = state
+        self.wrapper_ref = ref(wrapper)
+        if self.dispatch is not None:
+            self.dispatch.adopt(self)
 
     @property
     def name(self) -> str:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any, Literal
 
+    from scverse_backends._dispatch import Dispatch
     from scverse_backends._machinery import Machinery
     from scverse_backends._report import BackendTable, Explanation
 
@@ -189,6 +190,43 @@ class BackendDispatcher:
             return lambda function: self._built().decorate(function, **options)
         return self._built().decorate(func, **options)
 
+    def backend_class(self, cls: type | None = None, /, *, name: str | None = None) -> Any:
+        """Decorate a host class, so that constructing it constructs the backend's class of that name.
+
+        The caller gets the backend's instance; whether it is also an instance of the host's class is for the
+        backend's author to decide, by inheriting from it. Undecorated subclasses are normal classes.
+
+        Parameters
+        ----------
+        cls
+            A class whose constructor has neither ``*args`` nor a parameter ``backend``.
+        name
+            The adapter attribute to look for, by default the class's ``__name__``.
+
+        Returns
+        -------
+        The decorated class, or a decorator where no class was given.
+
+        Raises
+        ------
+        TypeError
+            If the class cannot be dispatched; the message says why.
+
+        Examples
+        --------
+        >>> from scverse_backends import BackendDispatcher
+        >>> dispatcher = BackendDispatcher(entrypoint_group="doc_host.backends", host_name="doc_host")
+        >>> @dispatcher.backend_class
+        ... class Model:
+        ...     def __init__(self, size=3):
+        ...         self.size = size
+        >>> Model(size=5, backend="cpu").size
+        5
+        """
+        if cls is None:
+            return lambda decorated: self._built().decorate_class(decorated, name=name)
+        return self._built().decorate_class(cls, name=name)
+
     def discover(self) -> None:
         """Load every installed backend and merge all that they add into signatures and docstrings.
 
@@ -348,6 +386,10 @@ class BackendDispatcher:
                 self._registry, self._resolver, self._selection, self._warner, self._records
             )
         return self._machinery
+
+    @property
+    def _dispatch(self) -> Dispatch:
+        return self._built().dispatch
 
     def _on_change(self) -> None:
         self._resolver.forget()

@@ -35,7 +35,9 @@ class Machinery:
         self._records = records
         self._selection = selection
         self.merger = Merger(registry, records)
-        self.dispatch = Dispatch(selection, resolver, warner, self.merger.merge, self.merger.unexpected)
+        self.dispatch = Dispatch(
+            selection, resolver, warner, self.merger.merge, self.merger.unexpected, self._adopt
+        )
         selection.call_codes = frozenset({CALL_CODE})
 
     def refresh(self) -> None:
@@ -48,10 +50,28 @@ class Machinery:
     def decorate(self, function: Any, **options: Any) -> Callable[..., Any]:
         """Decorate one host function."""
         wrapper, record = dispatch_function(self.dispatch, function, **options)
+        self._show(record)
+        return wrapper
+
+    def decorate_class(self, cls: Any, *, name: str | None) -> type:
+        """Decorate one host class."""
+        from scverse_backends._classes import dispatch_class  # noqa: PLC0415 - few hosts have dispatched classes.
+
+        built, record = dispatch_class(self.dispatch, cls, name=name)
+        self._show(record)
+        return built
+
+    def _show(self, record: Dispatched) -> None:
         # In this order, so that a backend that another thread publishes meanwhile is merged by one of the two.
+        record.dispatch = self.dispatch
         self._records.add(record)
         self.merger.attach(record)
-        return wrapper
+
+    def _adopt(self, record: Dispatched) -> None:
+        """Know a function that was pickled by value, unless it is a copy of one that lives here."""
+        # Merged later, when a backend first runs it: at this moment the function is being put together.
+        if not any(_place(known) == _place(record) for known in self._records):
+            self._records.add(record)
 
     def functions(self) -> dict[str, Any]:
         """Return the decorated functions by the name that backends know them by; the latest wins."""
@@ -99,6 +119,6 @@ class Machinery:
 
 
 def _place(record: Dispatched) -> tuple[str, str]:
-    function = record.function
+    function = record.wrapper_ref()
     return str(getattr(function, "__module__", "?")), str(getattr(function, "__qualname__", record.name))
 

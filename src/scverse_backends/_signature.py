@@ -139,6 +139,9 @@ def contributions(
     if not added:
         return ()
     described = docs(_documentation(implementation))
+    if isinstance(implementation, type):
+        # The options of a class stand in its own docstring or in that of its constructor.
+        described = {**docs(_documentation(implementation.__init__)), **described}
     found = []
     for name, parameter in signature.parameters.items():
         if name in added:
