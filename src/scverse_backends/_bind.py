@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from scverse_backends._selection import Selection
 
 
-class BoundFunction[**P, R]:
+class BoundFunction:
     """Calls a function under a fixed selection, wherever it is called: see :meth:`Settings.bind`.
 
     Looks like the function and pickles when the function does. Open traces and the guard against endless recursion go
@@ -21,7 +21,7 @@ class BoundFunction[**P, R]:
 
     def __init__(
         self,
-        function: Callable[P, R],
+        function: Callable[..., Any],
         selection: Selection,
         names: str | tuple[str, ...],
         fallback: str,
@@ -42,7 +42,7 @@ class BoundFunction[**P, R]:
         if inspect.iscoroutinefunction(function):
             inspect.markcoroutinefunction(self)
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         selection = self._selection
         selection.wake()
         # Resolved here and not when it is unpickled, so that a worker without the backend raises where it is called.
