@@ -25,11 +25,42 @@ from scverse_backends.exceptions import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from typing import Any, Literal
+    from typing import Any, Literal, Protocol, overload
 
     from scverse_backends._dispatch import Dispatch
     from scverse_backends._machinery import Machinery
     from scverse_backends._report import BackendTable, Explanation
+
+
+if TYPE_CHECKING:
+
+    class DispatchedFunction[**P, R](Protocol):
+        """A decorated function, for type checkers.
+
+        Ordinary calls are checked as the host's own. With ``backend=`` the options depend on what is installed, so
+        only the result is known.
+        """
+
+        @property
+        def __name__(self) -> str: ...
+        @property
+        def __wrapped__(self) -> Callable[P, R]: ...
+        @overload
+        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
+        @overload
+        def __call__(self, *args: Any, backend: str | Sequence[str] | None, **kwargs: Any) -> R: ...
+
+    class FunctionDecorator(Protocol):
+        """What ``backend_dispatch(...)`` returns, for type checkers."""
+
+        def __call__[**P, R](self, func: Callable[P, R], /) -> DispatchedFunction[P, R]: ...
+
+    class ClassDecorator(Protocol):
+        """What ``backend_class(...)`` returns, for type checkers."""
+
+        def __call__[C: type](self, cls: C, /) -> C: ...
+
+    type Renamed = Mapping[str, str | tuple[str, Callable[[Any], Any]]]
 
 
 class BackendDispatcher:
@@ -131,6 +162,22 @@ class BackendDispatcher:
         """What the host's users select with; hosts re-export it."""
         return self._settings
 
+    if TYPE_CHECKING:
+
+        @overload
+        def backend_dispatch[**P, R](self, func: Callable[P, R], /) -> DispatchedFunction[P, R]: ...
+        @overload
+        def backend_dispatch(
+            self,
+            func: None = None,
+            /,
+            *,
+            name: str | None = None,
+            own_backend: str | None = None,
+            own_backend_values: Sequence[str] = (),
+            renamed: Renamed | None = None,
+        ) -> FunctionDecorator: ...
+
     def backend_dispatch(
         self,
         func: Callable[..., Any] | None = None,
@@ -139,7 +186,7 @@ class BackendDispatcher:
         name: str | None = None,
         own_backend: str | None = None,
         own_backend_values: Sequence[str] = (),
-        renamed: Mapping[str, str | tuple[str, Callable[[Any], Any]]] | None = None,
+        renamed: Renamed | None = None,
     ) -> Any:
         """Decorate a host function so that it can run on a backend.
 
@@ -189,6 +236,13 @@ class BackendDispatcher:
         if func is None:
             return lambda function: self._built().decorate(function, **options)
         return self._built().decorate(func, **options)
+
+    if TYPE_CHECKING:
+
+        @overload
+        def backend_class[C: type](self, cls: C, /) -> C: ...
+        @overload
+        def backend_class(self, cls: None = None, /, *, name: str | None = None) -> ClassDecorator: ...
 
     def backend_class(self, cls: type | None = None, /, *, name: str | None = None) -> Any:
         """Decorate a host class, so that constructing it constructs the backend's class of that name.
