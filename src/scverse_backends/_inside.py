@@ -12,7 +12,7 @@ from importlib import import_module
 from scverse_backends._adapters import MISSING, Backend, Failure, exported
 from scverse_backends._contract import Problem, adapter_problems, failure_problems, function_problems
 from scverse_backends._entry_points import RegisteredRecord
-from scverse_backends._labels import problem
+from scverse_backends._labels import did_you_mean, problem, suggestions
 from scverse_backends._live import live_dispatchers
 from scverse_backends.exceptions import BackendError
 
@@ -20,13 +20,16 @@ __all__ = [
     "Inspected",
     "Problem",
     "canonical_name",
+    "did_you_mean",
     "dispatchers_of",
     "holders",
     "implements",
     "inspected",
+    "live",
     "observed",
     "provide",
     "snapshot",
+    "suggestions",
 ]
 
 TYPE_CHECKING = False
@@ -116,11 +119,16 @@ def dispatchers_of(host: str) -> list[BackendDispatcher]:
     return [dispatcher for _, dispatcher in sorted(found, key=lambda pair: pair[0])]
 
 
+def live() -> list[BackendDispatcher]:
+    """Return the dispatchers that are alive, in the order of their creation."""
+    return [dispatcher for _, dispatcher in live_dispatchers()]
+
+
 def holders(adapter: object) -> list[BackendDispatcher]:
     """Return the dispatchers that know an adapter."""
     return [
         dispatcher
-        for _, dispatcher in live_dispatchers()
+        for dispatcher in live()
         if any(
             isinstance(entry.outcome, Backend) and entry.outcome.adapter is adapter
             for entry in dispatcher._registry.known_entries()  # noqa: SLF001 - what this module is for.

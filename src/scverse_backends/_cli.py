@@ -1,0 +1,191 @@
+"""The command line: which backends there are, whether one keeps its contract, and what would run.
+
+Exit codes are for CI: 0 if all is well, 1 if problems were found, 2 if the command itself was wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+import warnings
+from typing import TYPE_CHECKING, Any, Final
+
+from scverse_backends._inside import did_you_mean, dispatchers_of, suggestions
+from scverse_backends.exceptions import BackendError, BackendWarning
+from scverse_backends.testing import check_backend
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from scverse_backends import BackendDispatcher
+
+_FINE, _PROBLEMS, _USAGE = 0, 1, 2
+
+_COLOURS: Final = {
+    "error": "31",
+    "failed": "31",
+    "warning": "33",
+    "refused": "33",
+    "not installed": "33",
+    "note": "36",
+    "available": "32",
+}
+_SEVERITIES: Final = re.compile("^(?:error|warning|note)(?= )", re.MULTILINE)
+_STATES: Final = re.compile("(?<=  )(?:available|failed|refused|not installed)(?=  )")
+
+_DESCRIPTION: Final = """\
+Look at the backends of a host library: a package whose functions can run on other packages.
+
+Examples:
+  scverse-backends list example_host
+  scverse-backends check example_host my_backend
+  scverse-backends explain example_host compute_score --backend cuda
+"""
+_EXIT_CODES: Final = "Exit codes: 0 all is well, 1 problems were found, 2 the command itself was wrong."
+
+
+class _UsageError(Exception):
+    """The command cannot be carried out as it was given."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Parameters
+    ----------
+    argv
+        The arguments, by default those of the process.
+
+    Raises
+    ------
+    SystemExit
+        As :mod:`argparse` does for ``--help`` and for arguments that it cannot parse (with code 2).
+
+    Examples
+    --------
+    >>> from scverse_backends._cli import main
+    >>> main(["list", "no_such_host"])
+    2
+    """
+    arguments = _parser().parse_args(argv)
+    run: Callable[[BackendDispatcher, argparse.Namespace], int] = arguments.run
+    try:
+        with warnings.catch_warnings():
+            # What they say stands in the output.
+            warnings.simplefilter("ignore", BackendWarning)
+            return run(_dispatcher(arguments.host), arguments)
+    except (_UsageError, BackendError) as error:
+        print(f"scverse-backends: {error}", file=sys.stderr)
+        return _USAGE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="scverse-backends",
+        description=_DESCRIPTION,
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("host", metavar="HOST", help="importable name of the host library, example_host for instance")
+    common.add_argument("--json", action="store_true", help="print JSON for programs")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def add(name: str, run: Callable[[BackendDispatcher, argparse.Namespace], int], text: str) -> Any:
+        command = commands.add_parser(
+            name, parents=[common], help=text, description=f"{text[0].upper()}{text[1:]}.", epilog=_EXIT_CODES
+        )
+        command.set_defaults(run=run)
+        return command
+
+    add("list", _list, "list the backends of a host, and why some cannot be used")
+    check = add("check", _check, "hold a backend against the host's functions, without running any of it")
+    check.add_argument("backend", metavar="BACKEND", help="name or alias of an installed backend")
+    explain = add("explain", _explain, "say which implementation of a function would run now, and why")
+    explain.add_argument("function", metavar="FUNCTION", help="name of a function of the host")
+    explain.add_argument("--backend", help="as the call would say it, several names separated by commas")
+    return parser
+
+
+def _dispatcher(host: str) -> BackendDispatcher:
+    try:
+        found = dispatchers_of(host)
+    except Exception as error:
+        raise _UsageError(f"cannot import {host!r}: {type(error).__name__}: {error}") from error
+    if not found:
+        raise _UsageError(f"importing {host!r} creates no dispatcher, so it is no host of backends.")
+    return found[0]
+
+
+# -- the commands --------------------------------------------------------------------------------------------------------
+
+
+def _list(dispatcher: BackendDispatcher, arguments: argparse.Namespace) -> int:
+    table = dispatcher.backends()
+    if arguments.json:
+        _print_json([_info(info) for info in table])
+    else:
+        _print_coloured(str(table), _STATES)
+    return _PROBLEMS if any(info.state == "failed" for info in table) else _FINE
+
+
+def _info(info: Any) -> Mapping[str, object]:
+    fields = {field: getattr(info, field) for field in info.__match_args__}
+    error = fields["error"]
+    fields["error"] = None if error is None else f"{type(error).__name__}: {error}"
+    return fields
+
+
+def _check(dispatcher: BackendDispatcher, arguments: argparse.Namespace) -> int:
+    report = check_backend(dispatcher, arguments.backend)
+    if arguments.json:
+        _print_json(
+            {
+                "host": report.host,
+                "backend": report.backend,
+                "distribution": report.distribution,
+                "version": report.version,
+                "ok": report.ok,
+                "problems": [{f: getattr(problem, f) for f in problem.__match_args__} for problem in report],
+                "traceback": report.traceback,
+            }
+        )
+    else:
+        _print_coloured(str(report), _SEVERITIES)
+        if report.traceback:
+            print(f"\n{report.traceback.rstrip()}")
+    return _FINE if report.ok else _PROBLEMS
+
+
+def _explain(dispatcher: BackendDispatcher, arguments: argparse.Namespace) -> int:
+    functions = dispatcher.functions()
+    name = arguments.function.rpartition(".")[2]
+    if name not in functions:
+        known = ", ".join(functions) or "none at all"
+        likely = did_you_mean(suggestions(name, functions))
+        raise _UsageError(f"{dispatcher.host_name} dispatches no function {name!r}.{likely} It dispatches: {known}.")
+    backend = arguments.backend
+    if backend is not None and "," in backend:
+        backend = [part.strip() for part in backend.split(",") if part.strip()]
+    explanation = dispatcher.explain(functions[name], backend)
+    if arguments.json:
+        _print_json({field: getattr(explanation, field) for field in explanation.__match_args__})
+    else:
+        print(explanation)
+    return _FINE if explanation.executes is not None else _PROBLEMS
+
+
+# -- printing ------------------------------------------------------------------------------------------------------------
+
+
+def _print_json(value: object) -> None:
+    print(json.dumps(value, indent=2))
+
+
+def _print_coloured(text: str, words: re.Pattern[str]) -> None:
+    if sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb":
+        text = words.sub(lambda found: f"\033[{_COLOURS[found[0]]}m{found[0]}\033[0m", text)
+    print(text)

@@ -1,0 +1,254 @@
+"""Run a host's own test suite on a backend.
+
+.. code-block:: sh
+
+    pytest -p scverse_backends.testing.pytest_plugin --pyargs example_host.tests --backend example_host=jax
+
+The backend is selected for the whole process, as ``settings.backend = "jax"`` does, before every test. What the backend
+lacks runs on the host: the summary counts what ran where, failures say what ran in them, and a run in which the
+backend never ran fails. It works with pytest-xdist.
+
+The fixture ``backend`` runs a test with ``"cpu"`` and with the name of each usable backend. Its host is the one of
+``--backend``, or of ``backend_host`` in pytest's configuration, or the only one that is imported.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from scverse_backends._inside import dispatchers_of, live, observed
+from scverse_backends.exceptions import BackendError, BackendWarning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from scverse_backends import BackendDispatcher
+
+_CPU: Final = "cpu"
+_SENT: Final = "scverse_backends_counts"
+_RUNS: Final = pytest.StashKey["list[_Run]"]()
+
+Counts = Counter[tuple[str, str, str]]
+"""How often which function ran on what, and why."""
+
+
+class _Run:
+    """The selection of one backend for the whole test run, and what its calls came to."""
+
+    def __init__(self, dispatcher: BackendDispatcher, name: str) -> None:
+        self.dispatcher = dispatcher
+        self.requested = name
+        self._events: list[tuple[str, str, str]] = []
+        self._of_test: Counts = Counter()
+        self._counted: Counts = Counter()
+        self.select()
+        self.name = str(dispatcher.settings.backend)
+        self._stack = ExitStack()
+        self._stack.enter_context(observed([dispatcher], self._note))
+
+    def _note(self, function: str, executed: str, reason: str) -> None:
+        # Calls come from any thread: appending is safe there, counting would not be.
+        self._events.append((function, executed, reason))
+
+    def select(self) -> None:
+        """Select the backend for the process; a test before may have selected something else."""
+        with warnings.catch_warnings():
+            # Whoever names a backend on the command line knows whose it is.
+            warnings.simplefilter("ignore", BackendWarning)
+            self.dispatcher.settings.backend = self.requested
+
+    def begin_test(self) -> None:
+        """Select, and count what comes from now on for the next test."""
+        self.select()
+        self.of_test()
+        self._of_test = Counter()
+
+    def of_test(self) -> Counts:
+        """Return what ran in this test so far."""
+        events, self._events = self._events, []
+        self._of_test.update(events)
+        self._counted.update(events)
+        return self._of_test
+
+    def totals(self) -> Counts:
+        """Return what ran since the beginning."""
+        self.of_test()
+        return self._counted
+
+    def add(self, counts: list[tuple[list[str], int]]) -> None:
+        """Add what another process counted."""
+        for (function, executed, reason), count in counts:
+            self._counted[function, executed, reason] += count
+
+    def sent(self) -> list[tuple[list[str], int]]:
+        """Return the totals in a form that xdist can send."""
+        return [(list(key), count) for key, count in self.totals().items()]
+
+    @property
+    def ran(self) -> bool:
+        """Whether the backend ran at all."""
+        return self.name == _CPU or any(executed == self.name for _, executed, _ in self.totals())
+
+    def close(self) -> None:
+        """Undo the selection."""
+        self._stack.close()
+        del self.dispatcher.settings.backend
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option ``--backend`` and the setting ``backend_host``."""
+    group = parser.getgroup("scverse-backends")
+    group.addoption(
+        "--backend",
+        action="append",
+        default=[],
+        metavar="HOST=NAME",
+        help="run the tests with backend NAME selected for the host library HOST; can be given once for each host",
+    )
+    parser.addini("backend_host", "host library whose backends the fixture 'backend' goes through")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Import the hosts and select the backends; a wrong name ends the run before it begins."""
+    runs: list[_Run] = []
+    config.stash[_RUNS] = runs
+    config.add_cleanup(lambda: [run.close() for run in runs])
+    for order in config.getoption("--backend"):
+        host, equals, name = order.partition("=")
+        if not host or not equals or not name:
+            raise pytest.UsageError(f"--backend {order}: write HOST=NAME, example_host=jax for instance.")
+        try:
+            runs.append(_Run(_dispatcher(host), name))
+        except BackendError as error:
+            raise pytest.UsageError(f"--backend {order}: {error}") from error
+
+
+def _dispatcher(host: str) -> BackendDispatcher:
+    try:
+        found = dispatchers_of(host)
+    except Exception as error:
+        raise pytest.UsageError(f"cannot import {host!r}: {type(error).__name__}: {error}") from error
+    if not found:
+        raise pytest.UsageError(f"importing {host!r} creates no dispatcher, so it is no host of backends.")
+    return found[0]
+
+
+# -- one test ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Select the backends, whatever the test before did."""
+    for run in item.config.stash[_RUNS]:
+        run.begin_test()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Any:
+    """Say in a failure's report which implementations ran."""
+    report: pytest.TestReport = yield
+    for run in item.config.stash[_RUNS]:
+        if report.failed:
+            title = f"backends of {run.dispatcher.host_name} ({run.name} selected)"
+            report.sections.append((title, _told(run.of_test()) or "No call was dispatched to a backend."))
+    return report
+
+
+def _told(counts: Counts) -> str:
+    lines = []
+    for (function, executed, reason), count in sorted(counts.items()):
+        times = "" if count == 1 else f", {count} times"
+        where = f"the host ({reason})" if executed == _CPU else executed
+        lines.append(f"{function}() ran on {where}{times}")
+    return "\n".join(lines)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give the fixture ``backend`` its names, unless a test suite has a fixture or parameter of that name itself."""
+    if "backend" not in metafunc.fixturenames:
+        return
+    # The definition that counts is the last; there is no public way to ask for it.
+    definitions: Any = getattr(metafunc, "_arg2fixturedefs", {}).get("backend", ())
+    if not definitions or definitions[-1].func.__module__ != __name__:
+        return
+    names = {_CPU: None}
+    for dispatcher in _hosts(metafunc.config):
+        names.update(dict.fromkeys(dispatcher.settings.available_backends()))
+    metafunc.parametrize("backend", list(names), indirect=True)
+
+
+def _hosts(config: pytest.Config) -> list[BackendDispatcher]:
+    runs = config.stash[_RUNS]
+    if runs:
+        return [run.dispatcher for run in runs]
+    host = config.getini("backend_host")
+    if host:
+        return [_dispatcher(host)]
+    found = live()
+    if len(found) != 1:
+        names = ", ".join(sorted({dispatcher.host_name for dispatcher in found})) or "none"
+        raise pytest.UsageError(f"the fixture 'backend' needs to know its host: set backend_host (imported: {names}).")
+    return found
+
+
+@pytest.fixture
+def backend(request: pytest.FixtureRequest) -> str:
+    """Name of a backend to call a host's functions with: ``"cpu"``, and each that is usable here."""
+    return str(request.param)
+
+
+# -- the whole run -------------------------------------------------------------------------------------------------------
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:  # noqa: ARG001 - xdist gives both.
+    """Add what a worker of pytest-xdist counted."""
+    for run, counts in zip(node.config.stash[_RUNS], node.workeroutput.get(_SENT, ()), strict=False):
+        run.add(counts)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail the run if a requested backend never ran; a worker leaves that to who started it."""
+    runs = session.config.stash[_RUNS]
+    output: dict[str, object] | None = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output[_SENT] = [run.sent() for run in runs]
+    elif _is_complete(session) and not all(run.ran for run in runs):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _is_complete(session: pytest.Session) -> bool:
+    # A run that failed, was interrupted or had no tests ends with a status of its own.
+    return session.exitstatus == pytest.ExitCode.OK and not session.config.option.collectonly
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say how many calls ran on each backend and how many on the host."""
+    runs = config.stash[_RUNS]
+    if not runs or config.option.collectonly:
+        return
+    terminalreporter.section("backends")
+    for run in runs:
+        totals = run.totals()
+        host = sum(count for (_, executed, _), count in totals.items() if executed == _CPU)
+        other = totals.total() - host
+        title = f"{run.dispatcher.host_name}: {other} calls ran on {run.name}, {host} on the host"
+        terminalreporter.line(title, red=not run.ran)
+        for function, (count, reason) in sorted(_fallbacks(totals).items()):
+            terminalreporter.line(f"  {function}: {count} on the host ({reason})")
+        if not run.ran:
+            text = f"  Backend {run.name!r} never ran, so this run says nothing about it and counts as failed."
+            terminalreporter.line(text, red=True)
+
+
+def _fallbacks(totals: Counts) -> dict[str, tuple[int, str]]:
+    found: dict[str, tuple[int, str]] = {}
+    for (function, executed, reason), count in totals.items():
+        if executed == _CPU:
+            found[function] = (found.get(function, (0, ""))[0] + count, reason)
+    return found
