@@ -12,8 +12,10 @@ import pytest
 from distributed import LocalCluster, default_client
 from example_dask import cluster
 from example_dask._backends import example_host as adapter
-from example_host.testing import assert_close, run_feedback
+from example_host.testing import assert_close, dispatcher, run_feedback
 from sklearn.datasets import load_digits
+
+from scverse_backends.testing import check_backend
 
 DIGITS, LABELS = load_digits(return_X_y=True)
 TOLERANCE = 1e-9
@@ -31,8 +33,14 @@ def compare(function, *args, n_partitions=None, **options) -> None:
 
 @pytest.mark.parametrize("name", ["example_dask", "dask"])
 def test_feedback(name) -> None:
-    results = run_feedback(name)
+    results = run_feedback(name, require_dispatch=True)
     assert {function for function, result in results.items() if result == "PASSED"} == set(adapter.__all__)
+
+
+def test_contract() -> None:
+    report = check_backend(dispatcher, "example_dask")
+    report.require()
+    assert [(problem.function, problem.severity) for problem in report] == [(None, "note")]  # It is not trusted.
 
 
 @pytest.mark.parametrize("n_partitions", PARTITIONS)

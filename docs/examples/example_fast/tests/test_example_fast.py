@@ -9,16 +9,26 @@ import example_host as eh
 import numpy as np
 import pytest
 from example_fast._backends import example_host as adapter
-from example_host.testing import assert_close, run_feedback
+from example_host.testing import assert_close, dispatcher, run_feedback
 from sklearn.datasets import load_digits
+
+from scverse_backends.testing import check_backend
 
 DIGITS, LABELS = load_digits(return_X_y=True)
 DOUBLE, SINGLE = 1e-9, 1e-4
 
 
 def test_feedback() -> None:
-    results = run_feedback("fast")
+    results = run_feedback("fast", require_dispatch=True)
     assert {function for function, result in results.items() if result == "PASSED"} == set(adapter.__all__)
+
+
+def test_contract() -> None:
+    report = check_backend(dispatcher, "fast")
+    report.require()
+    # It is not trusted, and lacks an option.
+    found = {(problem.function, problem.parameter, problem.severity) for problem in report}
+    assert found == {(None, None, "note"), ("compute_score", "copy", "note")}
 
 
 @pytest.mark.parametrize(

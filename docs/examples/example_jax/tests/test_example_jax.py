@@ -9,10 +9,12 @@ import example_host as eh
 import jax
 import numpy as np
 import pytest
-from example_host.testing import assert_close, run_feedback
+from example_host.testing import assert_close, dispatcher, run_feedback
 from example_jax._backends import example_host as adapter
 from example_jax.example_host_impl import MAX_EMBED_FEATURES
 from sklearn.datasets import load_digits
+
+from scverse_backends.testing import check_backend
 
 DIGITS, LABELS = load_digits(return_X_y=True)
 TOLERANCE = {"double": 1e-9, "single": 1e-4}
@@ -29,8 +31,13 @@ def compare(function, *args, precision, **options) -> None:
 
 @pytest.mark.parametrize("name", ["example_jax", "jax"])
 def test_feedback(name) -> None:
-    results = run_feedback(name)
+    results = run_feedback(name, require_dispatch=True)
     assert {function for function, result in results.items() if result == "PASSED"} == set(adapter.__all__)
+
+
+def test_contract() -> None:
+    report = check_backend(dispatcher, "example_jax")
+    assert list(report) == []
 
 
 @pytest.mark.parametrize("precision", TOLERANCE)

@@ -89,7 +89,8 @@ class Neighborhood:
         """
         if not hasattr(self, "indices"):
             raise RuntimeError("call fit before asking for neighbours")
-        return self.indices[sample]
+        neighbors: NDArray[np.intp] = self.indices[sample]
+        return neighbors
 
     def _search(self, matrix: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
         indices = np.empty((len(matrix), self.n_neighbors), dtype=np.intp)

@@ -2,7 +2,11 @@
 
 A backend's test is one line::
 
-    run_feedback("my_backend")
+    run_feedback("my_backend", require_dispatch=True)
+
+and so is the check of its signatures, which calls nothing::
+
+    scverse_backends.testing.check_backend(dispatcher, "my_backend").require()
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import example_host as eh
+from example_host._backends import dispatcher
 from scverse_backends.testing import run_conformance
 
 if TYPE_CHECKING:
@@ -21,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-__all__ = ["CHECKS", "TOLERANCE", "assert_close", "run_feedback"]
+__all__ = ["CHECKS", "TOLERANCE", "assert_close", "dispatcher", "run_feedback"]
 
 #: How far a backend may be off, relative to the largest value of the result. Single precision is good enough.
 TOLERANCE = 1e-3
@@ -159,7 +164,8 @@ def run_feedback(backend_name: str, **options: Any) -> dict[str, str]:
         Its name or alias.
     **options
         Passed on to `scverse_backends.testing.run_conformance`: ``functions=["embed"]`` runs that check alone,
-        ``raise_on_failure=False`` reports failures instead of raising them.
+        ``raise_on_failure=False`` reports failures instead of raising them, ``require_dispatch=True`` fails a check
+        during which the backend never ran.
 
     Returns
     -------

@@ -141,7 +141,7 @@ def _embed(matrix: jax.Array, *, n_components: int, scale: bool) -> jax.Array:
     if scale:
         centred = _standardized(centred)
     # Eigenvectors come with ascending eigenvalues, one in each column.
-    loadings = jnp.linalg.eigh(centred.T @ centred).eigenvectors[:, ::-1][:, :n_components]
+    loadings: jax.Array = jnp.linalg.eigh(centred.T @ centred).eigenvectors[:, ::-1][:, :n_components]
     largest = jnp.abs(loadings).argmax(axis=0)
     signs = jnp.where(loadings[largest, jnp.arange(n_components)] < 0, -1, 1)
     return centred @ (loadings * signs)
