@@ -11,7 +11,7 @@ from types import MethodType
 from scverse_backends._adapters import MISSING, describe_error, exported
 from scverse_backends._labels import CPU, listing
 from scverse_backends._log import logger
-from scverse_backends._plan import Plan, UnexpectedKeyword, bind, compile_router
+from scverse_backends._plan import InvalidCall, Plan, bind, compile_router
 from scverse_backends._signature import implementation_signature
 from scverse_backends._state import CPU_CHOICE, Scope, leave_call
 from scverse_backends._trace import Call
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from scverse_backends._adapters import Backend
     from scverse_backends._dispatched import Dispatched
+    from scverse_backends._plan import Given
     from scverse_backends._resolver import Resolver
     from scverse_backends._selection import Selection
     from scverse_backends._state import Choice, State
@@ -87,7 +88,7 @@ class Route:
 class Dispatch:
     """Routes and runs the calls of one dispatcher."""
 
-    __slots__ = ("_unexpected", "epoch", "merge", "observers", "resolver", "selection", "warner")
+    __slots__ = ("_unexpected", "adopt", "epoch", "merge", "observers", "resolver", "selection", "warner")
 
     def __init__(
         self,
@@ -96,6 +97,7 @@ class Dispatch:
         warner: Warner,
         merge: Callable[[Dispatched, Backend], None],
         unexpected: Callable[[Dispatched, str, str], str | None],
+        adopt: Callable[[Dispatched], None],
     ) -> None:
         self.selection = selection
         self.resolver = resolver
@@ -104,11 +106,18 @@ class Dispatch:
         self.epoch = 0
         """Counts the times that a backend came or went, so that nothing compiled before is kept afterwards."""
         self.observers: tuple[Callable[[str, str, str], None], ...] = ()
-        """Who is told of every call that goes the long way: its function, what runs it, and why.
+        """Who is told of every call with a backend selected: its function, what runs it, and why.
 
-        While there is one, no short cut is prepared, so that no selected backend's call takes one.
+        While there is one, no short cut is prepared, so that no such call takes one.
         """
         self._unexpected = unexpected
+        self.adopt = adopt
+        """Makes the record of an unpickled function known."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Functions that are pickled by value take it along: they shall find their own dispatcher's again.
+        restore, (key, _part) = self.selection.reference
+        return restore, (key, "_dispatch")
 
     # -- running -----------------------------------------------------------------------------------------------------
 
@@ -191,12 +200,13 @@ class Dispatch:
         route = self._route(record, choice, source, state, args, kwargs)
         if call is not None:
             call.executed, call.reason = route.executes, route.reason
-        for observe in self.observers:
-            observe(record.name, route.executes, route.reason)
+        if choice is not CPU_CHOICE:
+            for observe in self.observers:
+                observe(record.name, route.executes, route.reason)
         plan = route.plan
         inner = entered if plan is None else entered.running_also(plan.key)
         if not state.traces and not self.observers:
-            self._remember(record, plan, choice, requested is not None, state, inner, epoch)
+            self._remember(record, plan, choice, requested, state, inner, epoch)
         return route, inner, choice
 
     def _remember(  # noqa: PLR0913 - one call, in its parts.
@@ -204,25 +214,26 @@ class Dispatch:
         record: Dispatched,
         plan: Plan | None,
         choice: Choice,
-        by_argument: bool,  # noqa: FBT001 - passed by position inside this module only.
+        requested: object,
         state: State,
         inner: State,
         epoch: int,
     ) -> None:
         """Prepare the short cut for the next call like this one."""
         if choice is CPU_CHOICE:
-            if by_argument:
+            if requested is not None:
                 record.cpu_states = (state, inner)
             return
         # Only what the first name of the selection can run needs no second look.
         if plan is None or plan.backend.name != choice.names[0] or plan.aligned < 0:
             return
-        current = record.quick.get(choice)
-        if current is not None and not current.is_for(plan.implementation):
-            current = None
-        record.quick[choice] = plan.with_states(current, state, inner, pinned=by_argument)
+        prepared = plan.entering(choice, state, inner)
+        if requested is None:
+            record.current = prepared
+        elif type(requested) is str:
+            record.pinned[requested] = prepared
         if self.epoch != epoch:
-            record.quick.pop(choice, None)
+            record.forget_plans()
 
     # -- routing -----------------------------------------------------------------------------------------------------
 
@@ -233,7 +244,8 @@ class Dispatch:
                 yield Candidate(CPU, "selected", runs_host=True)
                 return
             try:
-                backend = self.resolver.backend(name, source)
+                find = self.resolver.backend_in_turn if choice.is_order else self.resolver.backend
+                backend = find(name, source)
                 self.resolver.note_use(backend)
                 if (backend.name, record.attribute) in state.running:
                     yield Candidate(
@@ -289,19 +301,28 @@ class Dispatch:
             return None
         plan = record.plans.get(backend)
         if plan is None or not plan.is_for(implementation):
-            if not callable(implementation):
-                raise BackendContractError(
-                    f"Backend {backend.name!r} breaks its contract: its {record.attribute!r} is no callable but "
-                    f"{type(implementation).__name__}. Use backend='cpu' and tell the backend's authors.",
-                    host=self.warner.host,
-                    backend=backend.name,
-                    distribution=backend.distribution,
-                    function=record.name,
-                )
+            self._check_export(record, backend, implementation)
             plan = self._compile(record, backend, implementation)
             record.keep_plan(plan)
             self.merge(record, backend)
         return plan
+
+    def _check_export(self, record: Dispatched, backend: Backend, implementation: Any) -> None:
+        if record.is_class:
+            fits = isinstance(implementation, type) and implementation is not record.wrapper_ref()
+            wanted = "a class of its own"
+        else:
+            fits = callable(implementation)
+            wanted = "a callable"
+        if not fits:
+            raise BackendContractError(
+                f"Backend {backend.name!r} breaks its contract: its {record.attribute!r} is not {wanted} but "
+                f"{_kind_of(record, implementation)}. Use backend='cpu' and tell the backend's authors.",
+                host=self.warner.host,
+                backend=backend.name,
+                distribution=backend.distribution,
+                function=record.name,
+            )
 
     def _export(self, record: Dispatched, backend: Backend) -> Any:
         try:
@@ -357,15 +378,10 @@ class Dispatch:
         self, record: Dispatched, plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any], state: State
     ) -> tuple[Route | None, str]:
         """Map the arguments; the route is missing where the implementation declines them."""
-        host = record.host_names()
         router = plan.router
         backend = plan.backend.name
         options = router.options if router is not None else frozenset[str]()
-        try:
-            given = bind(record.name, host, options, args, kwargs)
-        except UnexpectedKeyword as error:
-            more = self._unexpected(record, error.keyword, backend)
-            raise TypeError(f"{error}. {more}" if more else str(error)) from None
+        given = self._bind(record, backend, options, args, kwargs)
         if router is None:
             call_args: Any = args
             call_kwargs, dropped = kwargs, []
@@ -388,6 +404,15 @@ class Dispatch:
                 record.codes(),
             )
         return Route(plan.implementation, call_args, call_kwargs, backend, "", plan), ""
+
+    def _bind(
+        self, record: Dispatched, backend: str, options: frozenset[str], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Given:
+        try:
+            return bind(record.plain_name, record.host_names(), options, args, kwargs)
+        except InvalidCall as error:
+            more = self._unexpected(record, error.keyword, backend) if error.keyword is not None else None
+            raise TypeError(_with_more(error, more) if more else str(error)) from None
 
     def _declined(
         self, record: Dispatched, plan: Plan, args: list[Any], kwargs: dict[str, Any], state: State
@@ -470,8 +495,15 @@ class Dispatch:
             return
         more = self._unexpected(record, unknown, CPU)
         if more:
-            plain = f"{record.name}() got an unexpected keyword argument {unknown!r}"
-            raise TypeError(f"{plain}. {more}") from error
+            plain = f"{record.plain_name}() got an unexpected keyword argument {unknown!r}"
+            raise TypeError(_with_more(error if plain in str(error) else plain, more)) from error
+
+    def explain_backend_type_error(
+        self, record: Dispatched, plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        """Replace an implementation's error for a call that is wrong for the host too, which no user knows it by."""
+        assert plan.router is not None  # noqa: S101 - calls without one take the long way, which binds first.
+        self._bind(record, plan.backend.name, plan.router.options, args, kwargs)
 
 
 def begin(record: Dispatched, state: State) -> Call:
@@ -480,6 +512,18 @@ def begin(record: Dispatched, state: State) -> Call:
     for trace in state.traces:
         trace.append(call)
     return call
+
+
+def _with_more(plain: object, more: str) -> str:
+    text = str(plain)
+    return f"{text} {more}" if text.endswith("?") else f"{text}. {more}"
+
+
+def _kind_of(record: Dispatched, implementation: Any) -> str:
+    """Return what an export is, for the error that says it is not what it should be."""
+    if implementation is record.wrapper_ref():
+        return "the host's own dispatched class"
+    return type(implementation).__name__
 
 
 def _passed_over(error: Exception) -> str:
