@@ -150,11 +150,13 @@ def load(
     """
     try:
         adapter: Any = record.load()
-        if isinstance(adapter, type):
-            instance = adapter()
-            _names(instance)  # An instance that cannot even be read is not kept for everybody.
-            adapter = share(adapter, instance)
-        return _identify(record, trust, claims, adapter, *_names(adapter))
+        if not isinstance(adapter, type):
+            return _identify(record, trust, claims, adapter, *_names(adapter))
+        instance = adapter()
+        names = _names(instance)  # An instance that cannot even be read is not kept for everybody.
+        shared = share(adapter, instance)
+        # Read once, since a name may be another at each look.
+        return _identify(record, trust, claims, shared, *(names if shared is instance else _names(shared)))
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - SystemExit and the like must not end the user's session.
@@ -162,7 +164,11 @@ def load(
 
 
 def _names(adapter: Any) -> tuple[object, object]:
-    return adapter.name, getattr(adapter, "aliases", ())
+    name = adapter.name
+    # A module that imports what it is asked for is not asked for what it need not have (2.3).
+    if isinstance(adapter, ModuleType) and _static_lookup(adapter, "aliases") is MISSING:
+        return name, ()
+    return name, getattr(adapter, "aliases", ())
 
 
 def _identify(
@@ -217,7 +223,9 @@ def _aliases(
             message = f"The aliases of {origin} are ignored: they must be a list, tuple or set, not {_shown(aliases)}."
             notices.append(Notice(BackendLoadWarning, message))
             return []
-        values: list[object] = sorted(aliases, key=str) if isinstance(aliases, SETS) else list(aliases)
+        values: list[object] = list(aliases)
+        if isinstance(aliases, SETS):
+            values.sort(key=lambda alias: plain(alias) if is_string(alias) else "")
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - a foreign container or element.
@@ -318,11 +326,14 @@ def exported_if_loaded(adapter: Any, attribute: str) -> Any:
     # Plain functions and the two standard wrappers bind without running foreign code; any other descriptor may not.
     if isinstance(static, (_FUNCTION, staticmethod, classmethod)) and not _in_instance(adapter, attribute):
         return static.__get__(adapter, type(adapter))
-    static_class: type[Any] = type(static)
-    return MISSING if hasattr(static_class, "__get__") and not _in_instance(adapter, attribute) else static
+    return MISSING if hasattr(_class_of(static), "__get__") and not _in_instance(adapter, attribute) else static
 
 
 _FUNCTION: Final = type(lambda: None)
+
+
+def _class_of(value: object) -> type:
+    return type(value)
 
 
 def _in_instance(adapter: Any, attribute: str) -> bool:
@@ -344,8 +355,7 @@ def _static_lookup(adapter: Any, attribute: str) -> Any:
             return own[attribute]
     except AttributeError:
         pass
-    adapter_class: type[Any] = type(adapter)
-    for base in _MRO(adapter_class):
+    for base in _MRO(_class_of(adapter)):
         namespace = _NAMESPACE(base)
         if attribute in namespace:
             return namespace[attribute]
