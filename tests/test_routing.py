@@ -149,6 +149,7 @@ def test_a_required_host_parameter_that_the_backend_lacks_breaks_the_contract() 
         with pytest.raises(BackendContractError, match="'fast' cannot run f.*lacks the required parameter 'k'") as info:
             function(0, 1, backend="fast")
         assert (info.value.parameter, info.value.backend, info.value.function) == ("k", "fast", "f")
+        assert info.value.host == "routing_lab"
     assert function(0, 1) == ("host", {"x": 0, "k": 1})
 
 
