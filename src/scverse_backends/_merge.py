@@ -70,10 +70,10 @@ class Merger:
         if available:
             self._update(record, available)
 
-    def merge(self, record: Dispatched, backend: Backend) -> None:
-        """Merge a function that its backend has just provided, perhaps lazily."""
-        if not self._registry.shadowed(backend):
-            self._update(record, self._registry.available())
+    def merge(self, record: Dispatched, backend: Backend, implementation: Any) -> None:
+        """Merge what a backend has just provided, perhaps lazily."""
+        if record.sources.get(backend.name) is not backend and not self._registry.shadowed(backend):
+            self._publish(record, {backend.name: (backend, _read(record, backend, implementation))})
 
     def merge_everything(self) -> list[BackendLoadWarning]:
         """Merge lazily provided functions too, which their adapters import for it; returns what failed."""
