@@ -365,7 +365,7 @@ WORKING = {
     "aliases-unsortable": (
         NAMED + DOUBLE + "class Odd:\n    def __str__(self): raise SystemExit(12)\naliases = {Odd(), 'fine'}",
         ["cpu", 6],
-        "aliases",
+        "are ignored",
     ),
     "aliases-claim-str": (
         NAMED + DOUBLE + "class Odd:\n    __class__ = property(lambda self: str)\naliases = ['fine', Odd()]",
