@@ -53,7 +53,7 @@ class BoundFunction:
         if self._drive is None:
             return result  # type: ignore[no-any-return]  # Steps.run() is not generic.
         name = getattr(self._function, "__name__", "bound")
-        driven: R = self._drive(result, steps, name, getattr(self._function, "__qualname__", name))
+        driven: Any = self._drive(result, steps, name, getattr(self._function, "__qualname__", name))
         return driven
 
     def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
