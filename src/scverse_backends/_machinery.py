@@ -70,7 +70,7 @@ class Machinery:
     def _adopt(self, record: Dispatched) -> None:
         """Know a function that was pickled by value, unless it is a copy of one that lives here."""
         # Merged later, when a backend first runs it: at this moment the function is being put together.
-        if not any(_place(known) == _place(record) for known in self._records):
+        if not any(_same_function(known.function, record.function) for known in self._records):
             self._records.add(record)
 
     def functions(self) -> dict[str, Any]:
@@ -122,3 +122,7 @@ def _place(record: Dispatched) -> tuple[str, str]:
     function = record.wrapper_ref()
     return str(getattr(function, "__module__", "?")), str(getattr(function, "__qualname__", record.name))
 
+
+def _same_function(one: Any, other: Any) -> bool:
+    names = ("__module__", "__qualname__", "__code__")
+    return all(getattr(one, name, None) == getattr(other, name, None) for name in names)

@@ -233,13 +233,16 @@ def driver_for(function: Callable[..., Any]) -> Callable[[Any, Steps, str, str],
 def like(function: Callable[..., Any], wrapper: Callable[..., Any]) -> Callable[..., Any]:
     """Return a wrapper that :mod:`inspect` takes for the kind of function that it wraps.
 
-    For generators, :mod:`inspect` looks at the flags of the code alone, and the interpreter does not look at them.
+    :mod:`inspect` looks at the flags of the code alone, and the interpreter does not look at them. Unlike the mark of
+    ``inspect.markcoroutinefunction``, a flag outlives pickling by value.
     """
     import inspect
 
-    if inspect.iscoroutinefunction(function):
-        return inspect.markcoroutinefunction(wrapper)
-    flag = inspect.CO_ASYNC_GENERATOR if inspect.isasyncgenfunction(function) else inspect.CO_GENERATOR
+    flag = inspect.CO_COROUTINE
+    if inspect.isgeneratorfunction(function):
+        flag = inspect.CO_GENERATOR
+    elif inspect.isasyncgenfunction(function):
+        flag = inspect.CO_ASYNC_GENERATOR
     code = wrapper.__code__.replace(co_flags=wrapper.__code__.co_flags | flag)
     flagged = FunctionType(code, wrapper.__globals__, wrapper.__name__, wrapper.__defaults__, wrapper.__closure__)
     flagged.__kwdefaults__ = wrapper.__kwdefaults__
