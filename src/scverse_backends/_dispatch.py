@@ -95,7 +95,7 @@ class Dispatch:
         selection: Selection,
         resolver: Resolver,
         warner: Warner,
-        merge: Callable[[Dispatched, Backend], None],
+        merge: Callable[[Dispatched, Backend, Any], None],
         unexpected: Callable[[Dispatched, str, str], str | None],
         adopt: Callable[[Dispatched], None],
     ) -> None:
@@ -304,7 +304,7 @@ class Dispatch:
             self._check_export(record, backend, implementation)
             plan = self._compile(record, backend, implementation)
             record.keep_plan(plan)
-            self.merge(record, backend)
+            self.merge(record, backend, implementation)
         return plan
 
     def _check_export(self, record: Dispatched, backend: Backend, implementation: Any) -> None:
@@ -386,7 +386,11 @@ class Dispatch:
             call_args: Any = args
             call_kwargs, dropped = kwargs, []
         else:
-            call_args, call_kwargs, dropped = router.arrange(given)
+            try:
+                call_args, call_kwargs, dropped = router.arrange(given)
+            except BackendContractError as error:
+                error.host, error.distribution = self.warner.host, plan.backend.distribution
+                raise
         if plan.can_run is not None:
             declined = self._declined(record, plan, call_args, call_kwargs, state)
             if declined is not None:
