@@ -64,8 +64,8 @@ def fold(label: str) -> str:
 
 
 def _loose(label: str) -> str:
-    """Fold what people mix up when they type a name: case, white space, hyphen and underscore."""
-    return "".join(label.split()).lower().replace("-", "_")
+    """Leave out what people mix up when they type a name: case, white space, hyphen and underscore."""
+    return "".join(label.split()).lower().replace("-", "").replace("_", "")
 
 
 def suggestions(name: str, candidates: Iterable[str]) -> tuple[str, ...]:

@@ -39,8 +39,11 @@ class Entry:
 
     @property
     def failed(self) -> bool:
-        """Whether loading was tried in vain (a refused entry point was never tried, or is not to be used)."""
-        return isinstance(self.outcome, Failure) and not self.outcome.refused
+        """Whether loading was tried in vain (a refused entry point was never tried, or is not to be used).
+
+        While this very thread is trying it again, it counts as not found.
+        """
+        return isinstance(self.outcome, Failure) and not self.outcome.refused and get_ident() not in self.loading
 
 
 class Registry:
@@ -56,6 +59,8 @@ class Registry:
         self._listed: tuple[Entry, ...] = ()
         self._registered: tuple[Entry, ...] = ()
         self._shared: list[tuple[type, Any]] = []
+        self.revision = 0
+        """Grows when entry points come or go: what was looked for in vain before may be there now."""
 
     # -- what is installed -------------------------------------------------------------------------------------------
 
@@ -96,6 +101,7 @@ class Registry:
         logger().debug("%d entry points in group %r, new ones: %s", len(fresh), self.group, came)
         # What answered before may have gone, and what came may have a better right to a name.
         if (came or gone) and (before is not None or self._registered):
+            self.revision += 1
             self._on_change()
         return came
 
@@ -147,9 +153,8 @@ class Registry:
             entry.notices = notices
         if isinstance(result, Failure):
             _log_failure(entry, result)
-        # A failure is news too when it is the first one: it holds the name that somebody else may have answered to.
-        if isinstance(result, Backend) or outcome is None:
-            self._on_change()
+        # A failure is news too: it holds the name, which somebody else may have answered to while it was loading.
+        self._on_change()
         return result
 
     def _read(self, entry: Entry) -> tuple[Backend | Failure, list[Notice]]:
@@ -230,12 +235,14 @@ class Registry:
         """Make an entry known that was read."""
         with self._lock:
             self._registered += (entry,)
+            self.revision += 1
         self._on_change()
 
     def remove(self, entry: Entry) -> None:
         """Take a registered adapter out again."""
         with self._lock:
             self._registered = tuple(one for one in self._registered if one is not entry)
+            self.revision += 1
             self._forget_unused_instances()
         self._on_change()
 
@@ -258,6 +265,7 @@ class Registry:
         def restore() -> None:
             with self._lock:
                 self._listing, self._listed, self._registered, self._shared = listing, listed, registered, shared
+                self.revision += 1
                 for entry, outcome, notices in outcomes:
                     entry.outcome, entry.notices = outcome, notices
             self._on_change()

@@ -41,15 +41,15 @@ class Resolver:
         """What calls look their ``backend=`` up in. Only ever a cache: it is emptied when a backend comes or goes."""
         self._choices: dict[tuple[tuple[str, ...], bool], Choice] = {((CPU,), False): CPU_CHOICE}
         self._backends: dict[str, Backend] = {}
-        self._in_vain: dict[str, BackendError] = {}
+        self._in_vain: dict[str, tuple[int, BackendError]] = {}
         self._registry = registry
         self._warner = warner
         self.warns_untrusted = warn_untrusted
 
     def forget(self) -> None:
         """Resolve anew from now on: a backend came or went."""
-        # New ones, so that a search which began before leaves what it finds in the old ones.
-        self._backends, self._in_vain = {}, {}
+        # A new one, so that a search which began before leaves what it finds in the old one.
+        self._backends = {}
         self.known.clear()
         self.known[CPU] = CPU_CHOICE
 
@@ -143,6 +143,7 @@ class Resolver:
                 raise
             # Where something changed meanwhile, this is no longer the cache, and the next one looks for itself.
             backends[name] = backend
+            self._in_vain.pop(backend.name, None)
             self.tell()
         return backend
 
@@ -156,15 +157,16 @@ class Resolver:
         UnknownBackendError, ReservedBackendError, BackendNotInstalledError, BackendLoadError
             As for :meth:`backend`.
         """
-        known = self._in_vain.get(name)
-        if known is not None:
+        revision, known = self._in_vain.get(name, (0, None))
+        if known is not None and revision == self._registry.revision:
             raise known.rewritten(str(known), source=source) from known.__cause__
         try:
             return self.backend(name, source)
         except (BackendLoadError, BackendNotInstalledError) as error:
             # A copy, since the one that is raised collects the frames it passes through.
-            self._in_vain[name] = copy = error.rewritten(str(error), source=source)
+            copy = error.rewritten(str(error), source=source)
             copy.__cause__ = error.__cause__
+            self._in_vain[name] = self._registry.revision, copy
             raise
 
     def tell(self) -> None:
