@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Sequence
+from functools import partial
 from inspect import Parameter, Signature
 
 from scverse_backends._defaults import at_default
@@ -189,14 +190,22 @@ def _evaluated(annotation: Any, implementation: Any) -> Any:
 
     holder.__annotations__ = {"option": annotation}
     try:
-        function = inspect.unwrap(implementation)
-        namespace = getattr(function, "__globals__", None) or getattr(type(function).__call__, "__globals__", {})
-        evaluated = get_type_hints(holder, dict(namespace), include_extras=True)["option"]
+        evaluated = get_type_hints(holder, _namespace(implementation), include_extras=True)["option"]
     except Exception:  # noqa: BLE001 - not resolvable now.
         if isinstance(annotation, str):
             return annotation
         return getattr(annotation, "__forward_arg__", None) or inspect.formatannotation(annotation)
     return None if evaluated is type(None) else evaluated
+
+
+def _namespace(implementation: Any) -> dict[str, Any]:
+    """Return the names that an implementation's annotations were written with."""
+    function = inspect.unwrap(implementation)
+    while isinstance(function, partial):
+        function = inspect.unwrap(function.func)
+    if not hasattr(function, "__globals__"):
+        function = type(function).__call__
+    return dict(getattr(function, "__globals__", {}))
 
 
 def is_evaluated(annotation: Any) -> bool:

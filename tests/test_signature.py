@@ -1,0 +1,363 @@
+"""The signature that a decorated function shows (5.1), and that it behaves like any other signature."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import inspect
+import pickle
+import typing
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import pytest
+
+from scverse_backends import BackendDispatcher
+from scverse_backends._signature import Placeholder, signature_of
+
+BACKEND = "backend: str | collections.abc.Sequence[str] | None = None"
+
+
+def make(**options: Any) -> BackendDispatcher:
+    return BackendDispatcher(
+        **{"entrypoint_group": "shown_lab.backends", "host_name": "shown_lab", "untrusted": "allow", **options}
+    )
+
+
+def adapter(name: str = "fast", **functions: Any) -> Any:
+    """Return an adapter object with these functions."""
+    made = type("Adapter", (), {})()
+    made.name = name
+    for key, function in functions.items():
+        setattr(made, key, function)
+    return made
+
+
+def define(source: str, **namespace: Any) -> Any:
+    """Return the function that a line of source defines."""
+    scope = {"__name__": "elsewhere", **namespace}
+    exec(compile(source, "<elsewhere>", "exec", dont_inherit=True), scope)
+    return next(value for key, value in scope.items() if inspect.isfunction(value) and key not in namespace)
+
+
+def shown(host: str, *theirs: tuple[str, str], **options: Any) -> Any:
+    """Return a decorated function of one host, and of these backends by name and parameters."""
+    dispatcher = make()
+    function = dispatcher.backend_dispatch(**options)(define(f"def f({host}): return 'host'"))
+    for name, parameters in theirs:
+        dispatcher.register(adapter(name, f=define(f"def f({parameters}): return {name!r}")))
+    return function
+
+
+# -- 5.1 -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("x", f"(x, *, {BACKEND})"),
+        ("", f"(*, {BACKEND})"),
+        ("x, *, k=1", f"(x, *, k=1, {BACKEND})"),
+        ("x, /, y=1, **others", f"(x, /, y=1, *, {BACKEND}, **others)"),
+    ],
+)
+def test_backend_is_there_from_decoration_on(host: str, expected: str) -> None:
+    assert str(inspect.signature(shown(host))) == expected
+
+
+def test_options_come_before_backend_and_before_kwargs() -> None:
+    function = shown("x, *, k=1, **others", ("fast", "x, /, size: int = 3, *rest, level=None, _private=1, backend=2, **kw"))
+    signature = inspect.signature(function)
+    assert list(signature.parameters) == ["x", "k", "size", "level", "backend", "others"]
+    assert signature.parameters["size"].kind is inspect.Parameter.KEYWORD_ONLY
+    assert signature.parameters["size"].default == 3
+    assert signature.parameters["size"].annotation is int
+
+
+def test_positional_only_parameters_of_a_backend_are_no_options() -> None:
+    assert list(inspect.signature(shown("x", ("fast", "x, size=3, /"))).parameters) == ["x", "backend"]
+
+
+def test_a_required_option_gets_a_placeholder() -> None:
+    function = shown("x", ("fast", "x, size"))
+    parameter = inspect.signature(function).parameters["size"]
+    assert repr(parameter.default) == "<required by fast>"
+    inspect.signature(function).bind(1)
+    assert function(1) == "host"
+
+
+def test_the_order_does_not_depend_on_who_was_loaded_first() -> None:
+    fast, slow = ("fast", "x, *, b=1, a=2"), ("slow", "x, *, c=1, a=2")
+    one, other = shown("x", fast, slow), shown("x", slow, fast)
+    assert inspect.signature(one) == inspect.signature(other)
+    assert list(inspect.signature(one).parameters) == ["x", "b", "a", "c", "backend"]
+
+
+def test_names_are_merged_once_however_often_discovery_runs() -> None:
+    dispatcher = make()
+    function = dispatcher.backend_dispatch(define("def f(x): 'Doc.\\n\\nParameters\\n----------\\nx\\n    X.\\n'"))
+    dispatcher.register(adapter(f=define("def f(x, *, size=1): pass")))
+    before = str(inspect.signature(function)), function.__doc__
+    for _ in range(3):
+        dispatcher.discover()
+    assert (str(inspect.signature(function)), function.__doc__) == before
+    assert before[1].count("size") == 1
+
+
+@pytest.mark.parametrize(
+    ("theirs", "default", "annotation"),
+    [
+        (("size: int = 1", "size: int = 1"), "1", int),
+        (("size: int = 1", "size: str = 1"), "1", inspect.Parameter.empty),
+        (("size=1", "size=2"), "<depends on the backend>", inspect.Parameter.empty),
+        (("size=1", "size=True"), "<depends on the backend>", inspect.Parameter.empty),
+        (("size=[]", "size=[]"), "<depends on the backend>", inspect.Parameter.empty),
+        (("size", "size=2"), "<required by fast>", inspect.Parameter.empty),
+        (("size", "size"), "<required by fast, slow>", inspect.Parameter.empty),
+    ],
+)
+def test_two_backends_with_the_same_option(theirs: tuple[str, str], default: str, annotation: Any) -> None:
+    function = shown("x", ("slow", f"x, *, {theirs[1]}"), ("fast", f"x, *, {theirs[0]}"))
+    parameter = inspect.signature(function).parameters["size"]
+    assert repr(parameter.default) == default
+    assert parameter.annotation is annotation
+
+
+def test_unregistering_takes_everything_out_again() -> None:
+    dispatcher = make()
+    function = dispatcher.backend_dispatch(
+        define("def f(x: int) -> str: 'Doc.\\n\\nParameters\\n----------\\nx\\n    X.\\n'")
+    )
+
+    def state() -> Any:
+        return str(inspect.signature(function)), function.__doc__, dict(function.__annotations__)
+
+    before = state()
+    dispatcher.register(adapter(f=define("def f(x, *, size: int = 1): pass")))
+    dispatcher.register(adapter("slow", f=define("def f(x, *, size: int = 2, level: int = 3): pass")))
+    assert state() != before
+    dispatcher.unregister("slow")
+    assert "level" not in inspect.signature(function).parameters
+    assert repr(inspect.signature(function).parameters["size"].default) == "1"
+    assert "level" not in function.__annotations__
+    dispatcher.unregister("fast")
+    assert state() == before
+
+
+def test_functions_decorated_after_a_backend_is_known_are_merged_at_once() -> None:
+    dispatcher = make()
+    dispatcher.register(adapter(f=define("def f(x, *, size=1): pass")))
+    function = dispatcher.backend_dispatch(define("def f(x): pass"))
+    assert "size" in inspect.signature(function).parameters
+
+
+# -- annotations ---------------------------------------------------------------------------------------------------------
+
+THEIR_MODULE = """
+from typing import Annotated, Optional
+class Grid: pass
+class Silent:
+    def __repr__(self): raise SystemExit
+def f(x, *, a: "Grid" = None, b: list["Grid"] = None, c: Optional["Nowhere"] = None, d: "Nowhere" = None, e: None = None,
+      g: Annotated[int, "cells"] = 1, h: "no annotation at all" = 1, i: Silent() = 1, j=Silent()): pass
+"""
+
+
+def test_annotations_are_evaluated_in_the_backends_namespace() -> None:
+    dispatcher = make()
+    function = dispatcher.backend_dispatch(define("def f(x: int) -> str: pass"))
+    theirs = define(THEIR_MODULE)
+    dispatcher.register(adapter(f=theirs))
+    grid = theirs.__globals__["Grid"]
+    hints = typing.get_type_hints(function, include_extras=True)
+    assert hints == {
+        "x": int,
+        "a": grid,
+        "b": list[grid],
+        "e": type(None),
+        "g": Annotated[int, "cells"],
+        "backend": str | Sequence[str] | None,
+        "return": str,
+    }
+    assert list(hints)[-1] == "return"
+    # What cannot be evaluated stands as text in the signature, and a foreign __repr__ loses only its own place.
+    signature = inspect.signature(function, eval_str=True)
+    assert "Nowhere" in signature.parameters["c"].annotation
+    assert signature.parameters["d"].annotation == "Nowhere"
+    assert signature.parameters["h"].annotation == "no annotation at all"
+    assert signature.parameters["i"].annotation is inspect.Parameter.empty
+    assert repr(signature.parameters["j"].default) == "…"
+    assert "a: elsewhere.Grid = None" in str(signature)
+
+
+def test_annotations_of_callable_objects_and_builtins() -> None:
+    class Callable:
+        def __call__(self, x: Any, *, size: Sequence[int] = ()) -> Any: ...
+
+    dispatcher = make()
+    function = dispatcher.backend_dispatch(define("def f(x): pass"))
+    dispatcher.register(adapter(f=Callable()))
+    assert inspect.signature(function).parameters["size"].annotation == Sequence[int]
+    dispatcher.register(adapter("slow", f=functools.partial(Callable().__call__, 1)))
+    assert inspect.signature(function).parameters["size"].annotation == Sequence[int]
+    builtin = dispatcher.backend_dispatch(name="ordered")(lambda items: items)
+    dispatcher.register(adapter("plain", ordered=sorted))
+    assert {"key", "reverse"} <= inspect.signature(builtin).parameters.keys()
+
+
+# -- the object ----------------------------------------------------------------------------------------------------------
+
+
+def the_hosts(x: int, *, k: Any = 1, **others: Any) -> str:
+    return f"{x}{k}{others}"
+
+
+@pytest.fixture
+def merged() -> tuple[inspect.Signature, inspect.Signature]:
+    """A merged signature, and a plain one with the same contents."""
+    dispatcher = make()
+    function = dispatcher.backend_dispatch(the_hosts)
+    dispatcher.register(adapter(the_hosts=define("def f(x, *, size=3): pass")))
+    signature = inspect.signature(function)
+    # The function is kept alive by its signature's source.
+    return signature, inspect.Signature(
+        list(signature.parameters.values()), return_annotation=signature.return_annotation
+    )
+
+
+def test_it_is_a_signature(merged: tuple[Any, Any]) -> None:
+    signature, plain = merged
+    assert isinstance(signature, inspect.Signature)
+    assert signature == plain
+    assert plain == signature
+    assert hash(signature) == hash(plain)
+    assert str(signature) == str(plain)
+    assert repr(signature) == repr(plain)
+    assert signature.return_annotation == "str"
+    assert signature.bind(1, size=2, other=3).arguments == plain.bind(1, size=2, other=3).arguments
+    assert signature.bind_partial().arguments == {}
+    with pytest.raises(TypeError, match="missing a required argument: 'x'"):
+        signature.bind()
+
+
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda s: pickle.loads(pickle.dumps(s)), lambda s: s.replace()])
+def test_copies_are_plain_signatures_of_that_moment(merged: tuple[Any, Any], again: Any) -> None:
+    signature, plain = merged
+    made = again(signature)
+    assert type(made) is inspect.Signature
+    assert made == plain
+
+
+def test_replace(merged: tuple[Any, Any]) -> None:
+    signature, plain = merged
+    assert signature.replace(return_annotation=int) == plain.replace(return_annotation=int)
+    assert list(signature.replace(parameters=[]).parameters) == []
+    assert signature.__replace__(return_annotation=int).return_annotation is int
+
+
+def test_it_shows_what_is_merged_at_that_moment() -> None:
+    dispatcher = make()
+    function = dispatcher.backend_dispatch(the_hosts)
+    signature = inspect.signature(function)
+    frozen = copy.copy(signature)
+    assert "size" not in signature.parameters
+    dispatcher.register(adapter(the_hosts=define("def f(x, *, size=3): pass")))
+    assert "size" in signature.parameters
+    assert "size" not in frozen.parameters
+    assert inspect.signature(functools.partial(function, 1)).parameters["size"].default == 3
+
+
+def test_placeholders_are_values() -> None:
+    one, same, other = Placeholder("<a>"), Placeholder("<a>"), Placeholder("<b>")
+    assert one == same
+    assert hash(one) == hash(same)
+    assert one != other
+    assert one != "<a>"
+
+
+# -- foreign signatures --------------------------------------------------------------------------------------------------
+
+
+class Liar:
+    """Says that its signature holds things that are no parameters."""
+
+    def __init__(self, signature: Any) -> None:
+        self.__signature__ = signature
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return "fast"
+
+
+class Lying(inspect.Signature):
+    parameters = {"size": "no parameter"}  # type: ignore[assignment]  # the lie.
+
+
+class Leaving(inspect.Signature):
+    @property
+    def parameters(self) -> Any:
+        raise SystemExit
+
+
+@pytest.mark.parametrize("signature", ["text", Lying(), Leaving()])
+def test_a_foreign_signature_that_misbehaves_loses_only_the_merge(signature: Any) -> None:
+    dispatcher = make()
+    function = dispatcher.backend_dispatch(define("def f(x): pass"))
+    dispatcher.register(adapter(f=Liar(signature)))
+    assert list(inspect.signature(function).parameters) == ["x", "backend"]
+    assert function(1, backend="fast") == "fast"
+
+
+def test_ctrl_c_passes() -> None:
+    class Interrupted(inspect.Signature):
+        @property
+        def parameters(self) -> Any:
+            raise KeyboardInterrupt
+
+    dispatcher = make()
+    function = dispatcher.backend_dispatch(define("def f(x): pass"))
+    with pytest.raises(KeyboardInterrupt):
+        dispatcher.register(adapter(f=Liar(Interrupted())))
+    assert function(1) is None
+
+
+def test_ctrl_c_in_a_repr_passes() -> None:
+    class Interrupted:
+        def __repr__(self) -> str:
+            raise KeyboardInterrupt
+
+    dispatcher = make()
+    function = dispatcher.backend_dispatch(define("def f(x): pass"))
+    with pytest.raises(KeyboardInterrupt):
+        dispatcher.register(adapter(f=define("def f(x, *, size=default): pass", default=Interrupted())))
+    assert function(1) is None
+
+
+def test_a_docstring_that_cannot_be_read_loses_only_the_description() -> None:
+    class Undocumented:
+        def __call__(self, x: Any, *, size: int = 3) -> Any: ...
+
+        @property
+        def __doc__(self) -> Any:  # type: ignore[override]  # the point of the test.
+            raise RuntimeError
+
+    dispatcher = make()
+    function = dispatcher.backend_dispatch(define("def f(x): pass"))
+    dispatcher.register(adapter(f=Undocumented()))
+    assert "size" in inspect.signature(function).parameters
+
+
+def test_names_that_cannot_be_resolved_in_a_host() -> None:
+    def raising() -> Any:
+        raise NameError("not yet")
+
+    class Host:
+        __name__ = "host"
+
+        @property
+        def __signature__(self) -> Any:
+            return raising()
+
+        def __call__(self, x: Any) -> Any: ...
+
+    with pytest.raises(NameError):
+        signature_of(Host())
