@@ -118,7 +118,7 @@ def adapter_problems(
             None,
             None,
             "note",
-            f"Users get a warning on first use: {backend.untrusted_reason}.",
+            f"The host does not vouch for it: {backend.untrusted_reason}.",
             "Ask the host to list the backend as trusted.",
         )
     yield from _unknown_exports(backend.adapter, {record.attribute for record in records})
@@ -187,8 +187,9 @@ def function_problems(record: Dispatched, backend: Backend) -> Iterator[Problem]
             yield Problem(name, None, "error", text, "Provide it, or take it out of __all__.")
         return
     if leads_to(implementation, record.wrapper_ref()):
-        text = "The adapter hands back the host's own function."
-        yield Problem(name, None, "note", text, "Leave it out: the host runs what a backend does not have.")
+        what, severity = ("class", "error") if record.is_class else ("function", "note")
+        text = f"The adapter hands back the host's own {what}."
+        yield Problem(name, None, severity, text, "Leave it out: the host runs what a backend does not have.")
         return
     if not callable(implementation):
         text = f"It is no callable but {type(implementation).__name__}."
@@ -205,7 +206,7 @@ def function_problems(record: Dispatched, backend: Backend) -> Iterator[Problem]
 
 def _kind_problems(record: Dispatched, implementation: Any) -> Iterator[Problem]:
     name, host = record.attribute, record.function
-    if inspect.isclass(host) and not inspect.isclass(implementation):
+    if record.is_class and not inspect.isclass(implementation):
         yield Problem(name, None, "error", "The host's is a class, and this is none.", "Export a class of that name.")
     for is_kind, kind in (
         (inspect.iscoroutinefunction, "a coroutine function"),
@@ -260,7 +261,7 @@ class _Signatures:
         if mine.kind is not theirs.kind:
             text = f"It is {_kind(theirs)} here and {_kind(mine)} in the host."
             yield self._problem(mine.name, "note", text, "Dispatched calls work; direct ones differ.")
-        if Parameter.empty in (mine.default, theirs.default) or mine.name in self._converted:
+        if mine.default is Parameter.empty or theirs.default is Parameter.empty or mine.name in self._converted:
             return
         if not _same_default(mine.default, theirs.default):
             text = f"Its default is {_shown(theirs.default)} here and {_shown(mine.default)} in the host."
