@@ -1,0 +1,316 @@
+"""Section 8.3: a dispatcher is left exactly as it was found."""
+
+from __future__ import annotations
+
+import contextvars
+import inspect
+import warnings
+from types import SimpleNamespace
+
+import pytest
+
+from scverse_backends import BackendDispatcher
+from scverse_backends.exceptions import FallbackWarning, UnknownBackendError, UntrustedBackendWarning
+from scverse_backends.testing import isolated, temporary_backend
+
+
+@pytest.fixture
+def d():
+    return BackendDispatcher(
+        entrypoint_group="temp.backends",
+        host_name="temp",
+        trusted_backends={
+            "strict": {
+                "aliases": ["st"],
+                "package": "strict-dist",
+                "entrypoints": ["strict"],
+                "module_prefixes": ["strict_module"],
+            }
+        },
+    )
+
+
+@pytest.fixture
+def score(d):
+    @d.backend_dispatch
+    def score(x, *, option=1):
+        """Score.
+
+        Parameters
+        ----------
+        x
+            Data.
+        option
+            An option.
+        """
+        return "host"
+
+    return score
+
+
+def fast_score(x, *, option=1, tile=3):
+    """Score.
+
+    Parameters
+    ----------
+    tile
+        Rows at a time.
+    """
+    return "fast"
+
+
+def adapter(name="fast", **contents):
+    return SimpleNamespace(name=name, score=fast_score, **contents)
+
+
+def shown(function):
+    return str(inspect.signature(function)), function.__doc__, dict(inspect.get_annotations(function))
+
+
+def test_backend_comes_and_goes_with_all_that_it_merged(d, score):
+    before = shown(score)
+    with temporary_backend(d, adapter(aliases=["f"])) as name:
+        assert name == "fast"
+        assert d.available_backend_names() == ["f", "fast"]
+        assert "tile" in inspect.signature(score).parameters
+        assert "Rows at a time." in score.__doc__
+        with pytest.warns(UntrustedBackendWarning):
+            assert score(1, backend="f") == "fast"
+    assert d.available_backend_names() == []
+    assert shown(score) == before
+    with pytest.raises(UnknownBackendError):
+        score(1, backend="fast")
+    assert score(1) == "host"
+
+
+def test_everything_is_restored_after_an_error_too(d, score):
+    before = shown(score)
+    with pytest.raises(ZeroDivisionError), temporary_backend(d, adapter()):
+        raise ZeroDivisionError
+    assert (shown(score), d.available_backend_names()) == (before, [])
+
+
+def test_a_class_is_instantiated(d, score):
+    class Adapter:
+        name = "fast"
+
+        def score(self, x, *, option=1):
+            return "class"
+
+    with temporary_backend(d, Adapter), warnings.catch_warnings(action="ignore"):
+        assert score(1, backend="fast") == "class"
+
+
+# -- the rules of sections 2 and 3 ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "provider",
+    [
+        {"distribution": "strict-dist"},
+        {"distribution": "Strict.Dist", "name": "strict"},
+        {"distribution": "strict-dist", "entry_point": "strict = strict_module.sub:adapter"},
+    ],
+)
+def test_trusted_as_if_that_distribution_provided_it(d, score, provider):
+    with temporary_backend(d, adapter("strict"), **provider) as name:  # Without a warning, which would be an error.
+        assert score(1, backend="st") == "fast"
+        (info,) = d.backends()
+        assert (name, info.trusted, info.distribution) == ("strict", True, provider["distribution"])
+        assert info.entry_point == provider.get("entry_point")
+
+
+@pytest.mark.parametrize(
+    ("provider", "reason"),
+    [
+        ({}, "reserved for the trusted backend 'strict'"),
+        ({"distribution": "other"}, "reserved for the trusted backend 'strict'"),
+        ({"distribution": "strict-dist", "entry_point": "strict = evil"}, "its module 'evil' is not within"),
+        ({"distribution": "strict-dist", "entry_point": "x = strict_module"}, "reserved for the trusted"),
+    ],
+)
+def test_refused_as_the_installed_one_would_be(d, provider, reason):
+    with pytest.raises(ValueError, match=reason), temporary_backend(d, adapter("strict"), **provider):
+        raise AssertionError
+    assert d.available_backend_names() == []
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"entry_point": "no equals sign"}, "not of the form 'name = module:object'"),
+        ({"entry_point": "fast ="}, "not of the form"),
+        ({"entry_point": "fast = m", "name": "slow"}, "contradicts"),
+        ({"name": "not a label"}, "contains ' '"),
+        ({"entry_point": " = m"}, "is empty"),
+    ],
+)
+def test_malformed_entry_points(d, options, message):
+    with pytest.raises(ValueError, match=message), temporary_backend(d, adapter(), **options):
+        raise AssertionError
+
+
+def test_name_and_entry_point_may_agree(d):
+    with temporary_backend(d, adapter(), entry_point="fast = m:a", name="fast") as name:
+        assert name == "fast"
+        assert d.backends()[0].entry_point == "fast = m:a"
+
+
+# -- isolated ------------------------------------------------------------------------------------------------------------
+
+
+def test_settings_of_the_process_are_restored(d, score):
+    d.register(adapter())
+    with isolated(d), warnings.catch_warnings(action="ignore"):
+        d.settings.backend = "fast"
+        d.settings.fallback = "raise"
+        assert score(1) == "fast"
+    assert (d.settings.backend, d.settings.fallback) == ("cpu", "explicit")
+    assert score(1) == "host"
+    assert repr(d.settings) == "<settings of temp: backend='cpu' (default), fallback='explicit'>"
+
+
+def test_what_was_selected_before_stays_selected(d, score):
+    d.register(adapter())
+    with warnings.catch_warnings(action="ignore"):
+        d.settings.backend = "fast"
+    d.settings.fallback = "warn"
+    with isolated(d):
+        del d.settings.backend
+        del d.settings.fallback
+        assert score(1) == "host"
+    assert (d.settings.backend, d.settings.fallback, score(1)) == ("fast", "warn", "fast")
+
+
+def test_scopes_that_were_left_open_are_closed(d):
+    with isolated(d):
+        d.settings.use_backend("cpu", fallback="raise").__enter__()
+        assert d.settings.fallback == "raise"
+    assert d.settings.fallback == "explicit"
+
+
+def test_scopes_around_stay_open(d):
+    with d.settings.use_backend(None, fallback="silent"):
+        with isolated(d):
+            d.settings.fallback = "warn"
+        assert d.settings.fallback == "silent"
+    assert d.settings.fallback == "explicit"
+
+
+def test_left_in_another_context(d):
+    block = isolated(d)
+    contextvars.copy_context().run(block.__enter__)
+    d.settings.fallback = "raise"
+    block.__exit__(None, None, None)
+    assert d.settings.fallback == "explicit"
+
+
+def test_the_environment_is_read_anew_afterwards(d, score, monkeypatch):
+    with isolated(d):
+        monkeypatch.setenv("TEMP_BACKEND", "cpu")
+        assert score(1) == "host"
+        assert "(environment)" in repr(d.settings)
+        monkeypatch.delenv("TEMP_BACKEND")
+    assert "(default)" in repr(d.settings)
+    monkeypatch.setenv("TEMP_BACKEND", "nonsense")
+    with isolated(d):
+        pass
+    assert "(default)" in repr(d.settings)  # It was read before.
+
+
+def test_idle_calls_do_not_outlive_what_made_them_idle(score, d, monkeypatch):
+    with isolated(d):
+        assert score(1) == "host"
+    monkeypatch.setenv("TEMP_BACKEND", "nonsense")
+    with pytest.raises(UnknownBackendError, match="TEMP_BACKEND"):
+        score(1)
+
+
+def test_warnings_are_given_again(d, score):
+    for _ in range(2):
+        with temporary_backend(d, SimpleNamespace(name="fast")):
+            with pytest.warns(UntrustedBackendWarning), pytest.warns(FallbackWarning):
+                score(1, backend="fast")
+            score(1, backend="fast")  # Once.
+
+
+def test_registered_backends_are_restored(d, score):
+    d.register(adapter())
+    with isolated(d):
+        d.unregister("fast")
+        d.register(adapter("other"))
+        assert d.settings.available_backends() == ["other"]
+    assert d.settings.available_backends() == ["fast"]
+    assert "tile" in inspect.signature(score).parameters
+
+
+def test_lazily_merged_options_are_taken_out_again(d, score):
+    class Lazy:
+        name = "lazy"
+
+        @property
+        def score(self):
+            return fast_score
+
+    d.register(Lazy())
+    before = shown(score)
+    with isolated(d), warnings.catch_warnings(action="ignore"):
+        d.discover()
+        assert "tile" in inspect.signature(score).parameters
+    assert shown(score) == before
+
+
+def test_installed_backends_are_forgotten_again(d, score, monkeypatch):
+    loads = []
+
+    class Point:
+        name, value, dist = "fast", "m:a", None
+
+        def load(self):
+            loads.append(1)
+            return adapter()
+
+    points = [Point()]
+    before = shown(score)
+
+    def listing(**_):
+        return points
+
+    with isolated(d):
+        monkeypatch.setattr("importlib.metadata.entry_points", listing)
+        assert d.settings.available_backends() == ["fast"]
+        monkeypatch.undo()
+    assert shown(score) == before
+    assert d.settings.available_backends() == []
+    assert loads == [1]
+
+
+def test_functions_decorated_inside_stay_decorated(d):
+    with isolated(d):
+
+        @d.backend_dispatch
+        def late(x):
+            return x
+
+        d.settings.backend = "cpu"
+    assert late(3, backend="cpu") == 3
+    assert set(d.functions()) == {"late"}
+
+
+def test_nested(d, score):
+    with temporary_backend(d, adapter("one")):
+        with temporary_backend(d, adapter("two")):
+            assert d.settings.available_backends() == ["one", "two"]
+        assert d.settings.available_backends() == ["one"]
+        assert "tile (one)" in score.__doc__
+    assert d.settings.available_backends() == []
+
+
+@pytest.fixture
+def fast(d):
+    with temporary_backend(d, adapter()) as name:
+        yield name
+
+
+def test_as_a_fixture(fast, d):
+    assert (fast, d.settings.available_backends()) == ("fast", ["fast"])
