@@ -1,0 +1,195 @@
+"""Records of entry points: what metadata tells, however broken it is."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+import warnings
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scverse_backends._entry_points import (
+    EntryPointRecord,
+    RegisteredRecord,
+    installed_version,
+    list_entry_points,
+    normalize_distribution,
+    normalize_reference,
+)
+
+GROUP = "records.backends"
+
+
+@given(st.text("aB-_.", max_size=12))
+def test_distribution_names_compare_as_pep_503_says(name):  # 3.2
+    assert normalize_distribution(name) == re.sub(r"[-_.]+", "-", name).lower()
+
+
+@given(
+    st.from_regex(r"\A[a-z]\w{0,5}(\.[a-z]\w{0,5}){0,2}\Z"),
+    st.none() | st.from_regex(r"\A[a-z]\w{0,5}(\.[a-z]\w{0,5})?\Z"),
+    st.sampled_from(["", " ", "  "]),
+    st.sampled_from(["", "[x]", " [x, y]"]),
+)
+def test_references_are_read_as_the_standard_library_reads_them(module, attribute, space, extras):  # 3.2
+    value = f"{module}{space}:{space}{attribute}" if attribute else module
+    record = EntryPointRecord("name", value + extras, None)
+    point = importlib.metadata.EntryPoint("name", value + extras, GROUP)
+    assert record.module == point.module == module
+    assert record.object_ref == (f"{module}:{attribute}" if attribute else module) == normalize_reference(value)
+    assert (point.attr or None) == attribute
+
+
+def point_of(distribution):
+    return SimpleNamespace(name="n", value="m", dist=distribution)
+
+
+class Raising:
+    @property
+    def metadata(self):
+        raise OSError
+
+    name = version = metadata
+
+
+@pytest.mark.parametrize(
+    ("distribution", "name", "version"),
+    [
+        (SimpleNamespace(name="d", version="1"), "d", "1"),
+        (SimpleNamespace(metadata={"Name": "d", "Version": "1"}), "d", "1"),
+        (SimpleNamespace(name=None, version="", metadata={"Name": "d"}), "d", None),
+        (SimpleNamespace(name=3, version=b"1"), None, None),
+        (Raising(), None, None),
+        (None, None, None),
+    ],
+)
+def test_what_stand_ins_tell_of_their_distribution(distribution, name, version):  # 2.6
+    record = EntryPointRecord("n", "m", point_of(distribution))
+    assert (record.distribution, record.version) == (name, version)
+    assert record.origin == f"entry point 'n' of {f'distribution {name!r}' if name else 'an unknown distribution'}"
+
+
+def test_metadata_is_read_when_it_is_asked_for_and_once():  # 2.1
+    reads = []
+
+    class Distribution:
+        @property
+        def name(self):
+            reads.append("name")
+            return "d"
+
+    record = EntryPointRecord("n", "m", point_of(Distribution()))
+    assert repr(record) == "<EntryPointRecord n = m>"
+    assert reads == []
+    assert record.distribution == record.distribution == "d"
+    assert reads == ["name"]
+
+
+def make_distribution(folder, text):
+    info = folder / "some_pkg-1.0.dist-info"
+    info.mkdir(parents=True)
+    if text is not None:
+        (info / "METADATA").write_text(text)
+    (info / "entry_points.txt").write_text(f"[{GROUP}]\nn = m\n")
+    return info
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "version"),
+    [
+        ("Name: some-pkg\nVersion: 2.0\n", "some-pkg", "2.0"),
+        ("Name: some-pkg\n", "some-pkg", None),
+        ("Version: 2.0\n", None, "2.0"),
+        ("", None, None),
+        (None, None, None),
+    ],
+)
+def test_missing_fields_are_nobodys_business(tmp_path, monkeypatch, text, name, version):  # 2.6
+    make_distribution(tmp_path, text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with warnings.catch_warnings(action="error"):
+        (record,) = list_entry_points(GROUP).records
+        assert (record.distribution, record.version) == (name, version)
+
+
+def test_the_installed_version(tmp_path, monkeypatch):
+    make_distribution(tmp_path, "Name: some-pkg\nVersion: 2.0\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert installed_version("Some.Pkg") == "2.0"
+    assert installed_version("another-pkg") is None
+    assert installed_version("") is None
+
+
+def test_stand_ins_that_are_no_entry_points_are_left_out(monkeypatch):
+    points = [
+        SimpleNamespace(name="n", value=None),
+        SimpleNamespace(name=3, value="m"),
+        SimpleNamespace(value="m"),
+        SimpleNamespace(name="only a name"),
+    ]
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda **_: points)
+    listing = list_entry_points(GROUP)
+    assert [(record.name, record.value) for record in listing.records] == [("n", ""), ("only a name", "")]
+    assert listing.problems == ()
+    assert listing.is_current()
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda **_: points)
+    assert not listing.is_current()
+
+
+def test_a_listing_that_raises_is_read_file_by_file(tmp_path, monkeypatch):  # 2.6
+    make_distribution(tmp_path, "Name: some-pkg\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def broken(**_):
+        raise TypeError("malformed")
+
+    monkeypatch.setattr(importlib.metadata, "entry_points", broken)
+    assert [record.name for record in list_entry_points(GROUP).records] == ["n"]
+    assert list_entry_points("another.group").records == ()
+
+
+def test_one_and_the_same_adapter():  # 2.5, 2.8
+    def point(name="n", value="m", distribution="d"):
+        made = importlib.metadata.EntryPoint(name, value, GROUP)
+        vars(made)["dist"] = SimpleNamespace(name=distribution)
+        return EntryPointRecord(name, value, made)
+
+    assert point().same_as(point())
+    assert not point().same_as(point(name="o"))
+    assert not point().same_as(point(value="o"))
+    assert not point().same_as(point(distribution="o"))  # Trust would not be the same.
+    stand_in = SimpleNamespace(name="n", value="m")
+    assert EntryPointRecord("n", "m", stand_in).same_as(EntryPointRecord("n", "m", stand_in))
+    assert not EntryPointRecord("n", "m", stand_in).same_as(EntryPointRecord("n", "m", SimpleNamespace()))
+    assert not point().same_as(EntryPointRecord("n", "m", stand_in))
+
+
+def test_registered_adapters():  # 2.10, 8.3
+    adapter = object()
+    record = RegisteredRecord("n", adapter)
+    assert record.load() is adapter
+    assert record.by_hand
+    assert record.origin == "registered adapter 'n'"
+    assert RegisteredRecord("", adapter).origin == "registered adapter"
+    assert record.same_as(record)
+    assert not record.same_as(RegisteredRecord("n", adapter))
+    assert (record.distribution, record.version, record.value) == (None, None, "")
+
+    given_distribution = RegisteredRecord("n", adapter, distribution="d")
+    assert not given_distribution.by_hand
+    assert given_distribution.origin == "entry point 'n' of distribution 'd'"
+    kinds = ("distributions", "entrypoints", "references")
+    assert [given_distribution.tells(kind) for kind in kinds] == [True, False, False]
+    assert [RegisteredRecord("n", adapter, distribution="d", value="m:a").tells(kind) for kind in kinds] == [True] * 3
+    assert [EntryPointRecord("n", "m", None).tells(kind) for kind in kinds] == [True] * 3
+
+
+def test_an_entry_point_loads_what_it_refers_to():
+    record = EntryPointRecord("n", "json:dumps", importlib.metadata.EntryPoint("n", "json:dumps", GROUP))
+    import json
+
+    assert record.load() is json.dumps
+    assert not record.by_hand

@@ -1,0 +1,60 @@
+"""Immutable values."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pytest
+
+from scverse_backends._record import Record
+
+
+class Point(Record):
+    __slots__ = ("x", "y")
+    __match_args__ = ("x", "y")
+
+    def __init__(self, x, y):
+        self._fill(x, y)
+
+
+class Other(Point):
+    __slots__ = ()
+
+
+def test_values():
+    point = Point(1, [2])
+    assert point == Point(1, [2])
+    assert point != Point(1, [3])
+    assert point != Other(1, [2])
+    assert (point == 3) is False
+    assert repr(point) == "Point(x=1, y=[2])"
+    assert hash(Point(1, 2)) == hash(Point(1, 2))
+    match point:
+        case Point(x, y):
+            assert (x, y) == (1, [2])
+
+
+def test_nothing_changes():
+    point = Point(1, 2)
+    with pytest.raises(AttributeError, match="Point is immutable"):
+        point.x = 3
+    with pytest.raises(AttributeError, match="Point is immutable"):
+        del point.x
+    with pytest.raises(AttributeError, match="Point is immutable"):
+        point.z = 3
+    with pytest.raises(ValueError, match="shorter"):
+        point._fill(1)
+    assert point == Point(1, 2)
+
+
+@pytest.mark.parametrize("trip", [copy.copy, copy.deepcopy, lambda value: Point.__reduce__(value)[0](1, 2)])
+def test_copies(trip):
+    assert trip(Point(1, 2)) == Point(1, 2)
+
+
+def test_pickling():
+    from scverse_backends._report import Explanation
+
+    explanation = Explanation("f", "fast", "argument", "fast", "runs")
+    assert pickle.loads(pickle.dumps(explanation)) == explanation
