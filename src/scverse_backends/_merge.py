@@ -5,7 +5,7 @@ Foreign attributes are read without a lock and kept as contributions; the lock c
 
 from __future__ import annotations
 
-from _thread import allocate_lock as Lock
+from _thread import RLock
 from inspect import Signature
 from weakref import ref
 
@@ -56,7 +56,11 @@ class Merger:
     def __init__(self, registry: Registry, records: Iterable[Dispatched]) -> None:
         self._registry = registry
         self._records = records
-        self._lock = Lock()
+        self._lock = RLock()
+
+    def after_fork(self) -> None:
+        """Open, in a forked child, the lock that a thread of the parent may have held."""
+        self._lock = RLock()
 
     def refresh(self) -> None:
         """Merge what is loaded, and take out what is gone, in every function."""
@@ -209,8 +213,8 @@ def _write_doc(function: Any, written: Written, options: list[Option]) -> None:
         if text != shown:
             function.__doc__ = text
         written.doc_before, written.doc = before, text
-    except (AttributeError, TypeError):
-        return  # An outer function that cannot be written to is left alone.
+    except Exception:  # noqa: BLE001 - an outer function that cannot be written to is left alone.
+        return
 
 
 def _write_signature(function: Any, written: Written, record: Dispatched) -> None:
@@ -222,8 +226,8 @@ def _write_signature(function: Any, written: Written, record: Dispatched) -> Non
     signature = with_parameters(before, merged_parameters(record.contributions))
     try:
         function.__signature__ = signature
-    except (AttributeError, TypeError):
-        return  # As above.
+    except Exception:  # noqa: BLE001 - as above.
+        return
     written.signature_before, written.signature = before, signature
 
 

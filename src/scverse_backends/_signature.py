@@ -48,7 +48,7 @@ class Placeholder:
 class Contribution:
     """One option that one backend adds to one host function."""
 
-    __slots__ = ("annotation", "default", "description", "name", "provider", "type")
+    __slots__ = ("annotation", "default", "description", "name", "provider", "shown_annotation", "shown_default", "type")
 
     def __init__(  # noqa: PLR0913 - one field per column of the merged signature and docstring.
         self,
@@ -66,19 +66,20 @@ class Contribution:
         self.annotation = annotation
         self.type = type
         self.description = description
+        # A foreign ``__repr__`` runs here, where no lock is held, and never again.
+        self.shown_default = None if default is Parameter.empty else _in_a_line(default)
+        """The default as text, which may be a page long."""
+        self.shown_annotation = repr(annotation)
 
     @property
     def has_default(self) -> bool:
         """Whether the backend has a default of its own."""
         return self.default is not Parameter.empty
 
-    @property
-    def shown_default(self) -> str | None:
-        """The default as text; a foreign ``__repr__`` may be a page long."""
-        if not self.has_default:
-            return None
-        text = " ".join(repr(self.default).split())
-        return text if len(text) <= 60 else text[:59] + "…"  # noqa: PLR2004 - a line of a docstring.
+
+def _in_a_line(value: Any) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else text[:59] + "…"  # noqa: PLR2004 - a line of a docstring.
 
 
 def signature_of(function: Callable[..., Any]) -> Signature:
@@ -247,7 +248,7 @@ def _merged_default(offers: list[Contribution]) -> Any:
 
 
 def _merged_annotation(offers: list[Contribution]) -> Any:
-    texts = {repr(offer.annotation) for offer in offers}
+    texts = {offer.shown_annotation for offer in offers}
     return offers[0].annotation if len(texts) == 1 else Parameter.empty
 
 

@@ -1,0 +1,469 @@
+"""Whose docstrings and signatures show the options of the backends, and when (5.2, 5.6, 5.7)."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+import textwrap
+import types
+import typing
+import uuid
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from numpydoc.docscrape import FunctionDoc, NumpyDocString
+
+from scverse_backends import BackendDispatcher
+from scverse_backends.exceptions import BackendLoadWarning
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+def make(**options: Any) -> BackendDispatcher:
+    return BackendDispatcher(
+        **{"entrypoint_group": "merge_lab.backends", "host_name": "merge_lab", "untrusted": "allow", **options}
+    )
+
+
+def adapter(name: str = "fast", **functions: Any) -> Any:
+    """Return an adapter object with these functions."""
+    made = type("Adapter", (), {})()
+    made.name = name
+    for key, function in functions.items():
+        setattr(made, key, function)
+    return made
+
+
+def fast_score(x: Any, *, size: int = 3) -> Any:
+    """Fast.
+
+    Parameters
+    ----------
+    size : int
+        How many at once.
+    """
+    return "fast", x, size
+
+
+def slow_score(x: Any, *, size: int = 5, level: Any = None) -> Any:
+    """Slow.
+
+    Other Parameters
+    ----------------
+    size : int
+        How many in a row.
+    level
+        How deep.
+    """
+    return "slow", x, size
+
+
+DOC = """Score it.
+
+    Parameters
+    ----------
+    x
+        %(x)s
+
+    Returns
+    -------
+    The score.
+    """
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
+    """Write a host module and import it."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    names: list[str] = []
+
+    def write(text: str) -> Any:
+        name = f"merge_host_{uuid.uuid4().hex[:8]}"
+        names.append(name)
+        (tmp_path / f"{name}.py").write_text(
+            textwrap.dedent("""
+                import functools, inspect
+                from scverse_backends import BackendDispatcher
+                dispatcher = BackendDispatcher(entrypoint_group="m.backends", host_name="m", untrusted="allow")
+            """)
+            + textwrap.dedent(text)
+        )
+        return __import__(name)
+
+    yield write
+    for name in names:
+        del sys.modules[name]
+
+
+FILLED = f"""
+def fill(function):
+    @functools.wraps(function)
+    def wrapper(*args, **kwargs):
+        return function(*args, **kwargs)
+    wrapper.__doc__ = wrapper.__doc__ % dict(x="The data.")
+    return wrapper
+
+@fill
+@dispatcher.backend_dispatch
+def score(x):
+    '''{DOC}'''
+    return "host", x
+"""
+
+
+# -- 5.2 -----------------------------------------------------------------------------------------------------------------
+
+
+def test_the_provider_stands_on_the_parameters_line(host: Any) -> None:
+    module = host(FILLED)
+    module.dispatcher.register(adapter(score=fast_score))
+    lines = inspect.cleandoc(module.score.__doc__).splitlines()
+    start = lines.index("Other Parameters")
+    assert lines[start : start + 4] == ["Other Parameters", "----------------", "size (fast) : int", "    How many at once."]
+    assert lines.index("Parameters") < start < lines.index("Returns")
+
+
+def test_two_backends_with_the_same_option_are_both_quoted(host: Any) -> None:
+    module = host(FILLED)
+    module.dispatcher.register(adapter("slow", score=slow_score))
+    module.dispatcher.register(adapter(score=fast_score))
+    doc = module.score.__doc__
+    assert "size (fast, slow)" in doc
+    assert doc.count("size (") == 1
+    assert "How many at once." in doc
+    assert "How many in a row." in doc
+    assert repr(inspect.signature(module.score).parameters["size"].default) == "<depends on the backend>"
+    module.dispatcher.unregister("slow")
+    assert "size (fast) : int" in module.score.__doc__
+    assert "level" not in module.score.__doc__
+
+
+def names_in(doc: str) -> set[str]:
+    """Return the names that numpydoc's own parser reads, minus the providers."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        parsed = NumpyDocString(inspect.cleandoc(doc))
+    entries = [*parsed["Parameters"], *parsed["Other Parameters"]]
+    return {entry.name.partition(" (")[0] for entry in entries}
+
+
+@pytest.mark.parametrize("providers", [[], ["fast"], ["slow"], ["fast", "slow"], ["slow", "fast"]])
+def test_numpydoc_reads_every_merged_docstring(host: Any, providers: list[str]) -> None:
+    module = host(FILLED)
+    for provider in providers:
+        module.dispatcher.register(adapter(provider, score={"fast": fast_score, "slow": slow_score}[provider]))
+    names = set(inspect.signature(module.score).parameters)
+    assert names_in(module.score.__doc__) == names
+    assert {"x", "backend"} <= names
+    # numpydoc's reader of functions agrees, since it takes the docstring as it is shown.
+    assert {entry.name.partition(" (")[0] for entry in FunctionDoc(module.score)["Parameters"]} <= names
+
+
+# -- 5.6: decorators outside ours ----------------------------------------------------------------------------------------
+
+
+def test_filled_templates_stay_filled(host: Any) -> None:
+    module = host(FILLED)
+    before = module.score.__doc__
+    assert "The data." in before
+    module.dispatcher.register(adapter(score=fast_score))
+    assert "The data." in module.score.__doc__
+    assert "%(x)s" not in module.score.__doc__
+    assert "size (fast)" in module.score.__doc__
+    # The text of our own wrapper is spliced on its own.
+    assert "%(x)s" in module.score.__wrapped__.__doc__
+    assert "size (fast)" in module.score.__wrapped__.__doc__
+    module.dispatcher.unregister("fast")
+    assert module.score.__doc__ == before
+
+
+def test_text_that_a_decorator_writes_later_is_spliced_into(host: Any) -> None:
+    module = host(FILLED)
+    module.dispatcher.register(adapter(score=fast_score))
+    module.score.__doc__ = "New.\n\nParameters\n----------\nx\n    Another.\n"
+    module.dispatcher.register(adapter("slow", score=slow_score))
+    doc = module.score.__doc__
+    assert doc.startswith("New.")
+    assert "level (slow)" in doc
+    module.dispatcher.unregister("slow")
+    module.dispatcher.unregister("fast")
+    assert module.score.__doc__ == "New.\n\nParameters\n----------\nx\n    Another.\n"
+
+
+def test_a_signature_that_a_decorator_made_gets_the_options_too(host: Any) -> None:
+    module = host("""
+        def annotate(function):
+            @functools.wraps(function)
+            def wrapper(*args, **kwargs):
+                return function(*args, **kwargs)
+            wrapper.__signature__ = inspect.signature(function).replace(return_annotation=int)
+            return wrapper
+
+        @annotate
+        @dispatcher.backend_dispatch
+        def score(x):
+            "Doc."
+    """)
+    before = inspect.signature(module.score)
+    module.dispatcher.register(adapter("slow", score=slow_score))
+    module.dispatcher.register(adapter(score=fast_score))
+    merged = inspect.signature(module.score)
+    assert list(merged.parameters) == ["x", "size", "level", "backend"]
+    assert merged.return_annotation is int
+    module.dispatcher.unregister("slow")
+    assert list(inspect.signature(module.score).parameters) == ["x", "size", "backend"]
+    module.dispatcher.unregister("fast")
+    assert inspect.signature(module.score) == before
+
+
+def test_a_signature_without_backend_is_left_alone(host: Any) -> None:
+    module = host("""
+        def hide(function):
+            @functools.wraps(function)
+            def wrapper(*args, **kwargs):
+                return function(*args, **kwargs)
+            wrapper.__signature__ = inspect.Signature()
+            return wrapper
+
+        @hide
+        @dispatcher.backend_dispatch
+        def score(x):
+            "Doc."
+    """)
+    module.dispatcher.register(adapter(score=fast_score))
+    assert inspect.signature(module.score) == inspect.Signature()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        # No doc that could be written.
+        "__doc__ = property(lambda self: 'fixed')",
+        "__slots__ = ('__wrapped__', '__weakref__')",
+        # Not even a weak reference.
+        "__slots__ = ('__wrapped__',)",
+        # Writing raises what it likes.
+        "def __setattr__(self, name, value):\n        if name != '__wrapped__': raise RuntimeError(name)\n"
+        "        object.__setattr__(self, name, value)",
+    ],
+)
+def test_outer_callables_that_cannot_be_written_to_are_left_alone(host: Any, body: str) -> None:
+    module = host(f"""
+class Outer:
+    '''Outer.'''
+    {body}
+    def __init__(self, function):
+        self.__wrapped__ = function
+    def __call__(self, *args, **kwargs):
+        return self.__wrapped__(*args, **kwargs)
+
+@Outer
+@dispatcher.backend_dispatch
+def score(x):
+    '''{DOC}'''
+    return "host", x
+""")
+    before = module.score.__doc__
+    module.dispatcher.register(adapter(score=fast_score))
+    assert module.score.__doc__ == before
+    assert "size (fast)" in module.score.__wrapped__.__doc__
+    assert module.score(0, backend="fast") == ("fast", 0, 3)
+
+
+def test_a_signature_that_cannot_be_replaced_is_left_alone(host: Any) -> None:
+    module = host("""
+        class Fixed:
+            "Fixed."
+            def __init__(self, function):
+                self.__dict__["__wrapped__"] = function
+                self.__dict__["__signature__"] = inspect.signature(function).replace()
+            def __setattr__(self, name, value):
+                raise RuntimeError(name)
+            def __call__(self, *args, **kwargs):
+                return self.__wrapped__(*args, **kwargs)
+
+        @Fixed
+        @dispatcher.backend_dispatch
+        def score(x):
+            "Doc."
+    """)
+    module.dispatcher.register(adapter(score=fast_score))
+    assert list(inspect.signature(module.score).parameters) == ["x", "backend"]
+    assert "size" in inspect.signature(module.score.__wrapped__).parameters
+
+
+def test_a_host_without_a_docstring_stays_without() -> None:
+    lab = make()
+    function = lab.backend_dispatch(lambda x: x)
+    assert function.__doc__ is None
+    lab2 = make()
+    undocumented = lab2.backend_dispatch(name="score")(lambda x: x)
+    lab2.register(adapter(score=fast_score))
+    assert undocumented.__doc__ is None
+    assert "size" in inspect.signature(undocumented).parameters
+
+
+# -- 5.7: only what is loaded --------------------------------------------------------------------------------------------
+
+
+class Lazy:
+    """An adapter that imports its functions when they are asked for."""
+
+    name = "lazy"
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def __getattr__(self, attribute: str) -> Any:
+        if attribute == "score":
+            self.asked.append(attribute)
+            return fast_score
+        raise AttributeError(attribute)
+
+
+class WithProperty:
+    name = "lazy"
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    @property
+    def score(self) -> Any:
+        self.asked.append("score")
+        return fast_score
+
+
+def lazy_module() -> Any:
+    made = types.ModuleType("lazy_module")
+    made.name = "lazy"  # type: ignore[attr-defined]  # a module's namespace.
+    made.asked = []  # type: ignore[attr-defined]  # as above.
+
+    def lookup(attribute: str) -> Any:
+        if attribute == "score":
+            made.asked.append(attribute)
+            return fast_score
+        raise AttributeError(attribute)
+
+    made.__getattr__ = lookup  # type: ignore[method-assign]  # a module's own hook.
+    return made
+
+
+@pytest.mark.parametrize("factory", [Lazy, WithProperty, lazy_module])
+@pytest.mark.parametrize("how", ["call", "discover"])
+def test_lazy_functions_are_merged_when_called_or_discovered(factory: Any, how: str) -> None:
+    lab = make()
+
+    @lab.backend_dispatch
+    def score(x: Any) -> Any:
+        """Doc."""
+        return "host", x
+
+    lazy = factory()
+    lab.register(lazy)
+    lab.settings.backend = "lazy"
+    assert lab.available_backends() == ["lazy"]
+    assert lazy.asked == []
+    assert "size" not in inspect.signature(score).parameters
+    if how == "call":
+        assert score(0) == ("fast", 0, 3)
+    else:
+        lab.discover()
+    assert lazy.asked
+    assert "size" in inspect.signature(score).parameters
+    assert typing.get_type_hints(score)["size"] is int
+    lab.unregister("lazy")
+    assert "size" not in inspect.signature(score).parameters
+
+
+def test_discover_warns_once_about_what_cannot_be_provided() -> None:
+    class Broken:
+        name = "broken"
+
+        @property
+        def score(self) -> Any:
+            raise SystemExit("no cuda")
+
+    lab = make()
+    functions = [lab.backend_dispatch(name=name)(lambda x: x) for name in ("score", "embed")]
+    lab.register(Broken())
+    lab.register(adapter(score=fast_score))
+    with pytest.warns(BackendLoadWarning, match="'broken' could not provide 'score': SystemExit: no cuda") as caught:
+        lab.discover()
+    assert len(caught) == 1
+    lab.discover()
+    assert "size" in inspect.signature(functions[0]).parameters
+
+
+def test_ctrl_c_while_everything_is_merged_passes() -> None:
+    class Broken:
+        name = "broken"
+
+        @property
+        def score(self) -> Any:
+            raise KeyboardInterrupt
+
+    lab = make()
+    kept = lab.backend_dispatch(name="score")(lambda x: x)
+    lab.register(Broken())
+    with pytest.raises(KeyboardInterrupt):
+        lab.discover()
+    assert kept(1) == 1
+
+
+# -- adapters that hand back the host's function -------------------------------------------------------------------------
+
+
+def test_an_adapter_that_hands_back_the_hosts_function_adds_nothing(host: Any) -> None:
+    module = host(FILLED)
+    before = module.score.__doc__
+    module.dispatcher.register(adapter("slow", score=slow_score))
+    module.dispatcher.register(adapter("same", score=module.score))
+    module.dispatcher.register(adapter("inner", score=module.score.__wrapped__))
+    assert "same" not in module.score.__doc__
+    module.dispatcher.unregister("slow")
+    assert module.score.__doc__ == before
+
+
+def test_a_wrapped_attribute_that_misbehaves_loses_only_this_merge() -> None:
+    class Strange:
+        def __call__(self, x: Any, *, size: int = 3) -> Any:
+            return "fast", x
+
+        @property
+        def __wrapped__(self) -> Any:
+            raise ValueError("strange")
+
+    lab = make()
+    function = lab.backend_dispatch(name="score")(lambda x: ("host", x))
+    lab.register(adapter(score=Strange()))
+    assert function(0) == ("host", 0)
+    assert function(0, backend="fast") == ("fast", 0)
+
+
+def test_a_loop_of_wrapped_attributes_ends() -> None:
+    lab = make()
+
+    def theirs(x: Any) -> Any:
+        return "fast", x
+
+    theirs.__wrapped__ = theirs  # type: ignore[attr-defined]  # the loop.
+    function = lab.backend_dispatch(name="score")(lambda x: ("host", x))
+    lab.register(adapter(score=theirs))
+    assert function(0, backend="fast") == ("fast", 0)
+
+
+# -- everything that hosts do with a decorated function ------------------------------------------------------------------
+
+
+def test_help_shows_the_options(host: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    module = host(FILLED)
+    module.dispatcher.register(adapter(score=fast_score))
+    help(module.score)
+    shown = capsys.readouterr().out
+    assert "size" in shown
+    assert "How many at once." in shown
+    assert functools.partial(module.score, 0)() == ("host", 0)
