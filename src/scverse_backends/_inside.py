@@ -111,12 +111,13 @@ def dispatchers_of(host: str) -> list[BackendDispatcher]:
         Whatever importing the host raises.
     """
     import_module(host)
-    found = [
-        (dispatcher.host_name != host, dispatcher)
-        for (module, *_), dispatcher in live_dispatchers()
-        if dispatcher.host_name == host or module == host or module.startswith(f"{host}.")
-    ]
-    return [dispatcher for _, dispatcher in sorted(found, key=lambda pair: pair[0])]
+    # A module that is loaded again makes its dispatcher anew, and the latest is the one in use.
+    found = {
+        (module, group, name): dispatcher
+        for (module, group, name, _), dispatcher in live_dispatchers()
+        if name == host or module == host or module.startswith(f"{host}.")
+    }
+    return sorted(found.values(), key=lambda dispatcher: dispatcher.host_name != host)
 
 
 def live() -> list[BackendDispatcher]:

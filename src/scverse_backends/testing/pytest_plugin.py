@@ -208,7 +208,7 @@ def backend(request: pytest.FixtureRequest) -> str:
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: object) -> None:  # noqa: ARG001 - xdist gives both.
     """Add what a worker of pytest-xdist counted."""
-    for run, counts in zip(node.config.stash[_RUNS], node.workeroutput.get(_SENT, ()), strict=False):
+    for run, counts in zip(node.config.stash[_RUNS], getattr(node, "workeroutput", {}).get(_SENT, ()), strict=False):
         run.add(counts)
 
 
