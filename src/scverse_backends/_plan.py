@@ -357,11 +357,12 @@ def _plain_error(function: str, host: Names, args: tuple[Any, ...], kwargs: dict
     exec(f"def stand_in({', '.join(parameters)}): pass", namespace)  # noqa: S102 - made of parameter names only.
     stand_in = namespace["stand_in"]
     stand_in.__qualname__ = function
+    text = ""
     try:
         stand_in(*args, **kwargs)
     except TypeError as error:
-        return str(error)
-    return f"{function}() cannot be called like this"
+        text = str(error)
+    return text
 
 
 class _NoPlan:
