@@ -6,7 +6,7 @@ one raises is caught here, ``KeyboardInterrupt`` alone excepted, and becomes a r
 
 from __future__ import annotations
 
-from types import ModuleType
+from types import FunctionType, GetSetDescriptorType, MemberDescriptorType, ModuleType
 
 from scverse_backends._labels import COLLECTIONS, SETS, is_string, plain, problem
 from scverse_backends.exceptions import BackendLoadWarning
@@ -181,7 +181,7 @@ def _identify(
 ) -> tuple[Backend | Failure, list[Notice]]:
     wrong = problem(name)
     if wrong is not None or not is_string(name):
-        return Failure(f"its name {_shown(name)} {wrong}"), []
+        return Failure(f"its name {_quoted(name)}{wrong}"), []
     name = plain(name)
     owner = next((backend for backend in claims if name in backend.labels), None)
     if owner is None:
@@ -220,7 +220,8 @@ def _aliases(
     origin = describe_origin(record)
     try:
         if not isinstance(aliases, COLLECTIONS):
-            message = f"The aliases of {origin} are ignored: they must be a list, tuple or set, not {_shown(aliases)}."
+            given = _quoted(aliases).strip() or type(aliases).__name__
+            message = f"The aliases of {origin} are ignored: they must be a list, tuple or set, not {given}."
             notices.append(Notice(BackendLoadWarning, message))
             return []
         values: list[object] = list(aliases)
@@ -240,7 +241,7 @@ def _aliases(
             if wrong is None:
                 accepted[plain(value)] = None
                 continue
-        ignored.append(f"{_shown(value)} {wrong}")
+        ignored.append(f"{_quoted(value) or 'one '}{wrong}")
     if ignored:
         shown = "; ".join(ignored[:_ALIASES_SHOWN])
         more = f"; and {len(ignored) - _ALIASES_SHOWN} more" if len(ignored) > _ALIASES_SHOWN else ""
@@ -248,12 +249,12 @@ def _aliases(
     return list(accepted)
 
 
-def _shown(value: object) -> str:
-    """Return a foreign value for a message, without trusting its ``__repr__``."""
-    if is_string(value):
-        text = plain(value)
-        return ascii(text if len(text) <= 40 else text[:40] + "…")
-    return f"of type {type(value).__name__}"
+def _quoted(value: object) -> str:
+    """Return a foreign string for a message, with a space behind it, and nothing for what is no string."""
+    if not is_string(value):
+        return ""
+    text = plain(value)
+    return ascii(text if len(text) <= 40 else text[:40] + "…") + " "
 
 
 class _Missing:
@@ -273,12 +274,17 @@ def exports(adapter: Any, attribute: str) -> bool:
     """Whether an adapter may be asked for an attribute at all: its own rules, before anything is looked up."""
     if attribute in _METADATA:
         return False
-    if isinstance(adapter, ModuleType):
-        listed: Any = vars(adapter).get("__all__")
-        if isinstance(listed, COLLECTIONS):
-            # Only strings are compared: whatever else stands there may have an ``__eq__`` of its own.
-            return any(is_string(one) and plain(one) == attribute for one in listed)
+    listed = _listed(adapter)
+    if listed is not None:
+        # Only strings are compared: whatever else stands there may have an ``__eq__`` of its own.
+        return any(is_string(one) and plain(one) == attribute for one in listed)
     return not attribute.startswith("_")
+
+
+def _listed(adapter: Any) -> Any:
+    """Return ``__all__`` of a module that has one."""
+    listed = _own(adapter).get("__all__") if _is_module(adapter) else None
+    return listed if isinstance(listed, COLLECTIONS) else None
 
 
 def exported(adapter: Any, attribute: str) -> Any:
@@ -301,7 +307,7 @@ def exported(adapter: Any, attribute: str) -> Any:
         if error.name == attribute:
             return MISSING
         raise
-    return MISSING if isinstance(value, ModuleType) else value
+    return MISSING if _is_module(value) else value
 
 
 def exported_if_loaded(adapter: Any, attribute: str) -> Any:
@@ -319,28 +325,26 @@ def exported_if_loaded(adapter: Any, attribute: str) -> Any:
     if not exports(adapter, attribute):
         return MISSING
     static: Any = _static_lookup(adapter, attribute)
-    if static is MISSING or isinstance(static, ModuleType):
+    if static is MISSING or _is_module(static):
         return MISSING
-    if isinstance(adapter, ModuleType):
+    if attribute in _own(adapter):
         return static
     # Plain functions and the two standard wrappers bind without running foreign code; any other descriptor may not.
-    if isinstance(static, (_FUNCTION, staticmethod, classmethod)) and not _in_instance(adapter, attribute):
+    if _class_of(static) in _BINDING:
         return static.__get__(adapter, type(adapter))
-    return MISSING if hasattr(_class_of(static), "__get__") and not _in_instance(adapter, attribute) else static
+    return static if _class_lookup(static, "__get__") is MISSING else MISSING
 
 
-_FUNCTION: Final = type(lambda: None)
+_BINDING: Final[tuple[type, ...]] = (FunctionType, staticmethod, classmethod)
 
 
 def _class_of(value: object) -> type:
     return type(value)
 
 
-def _in_instance(adapter: Any, attribute: str) -> bool:
-    try:
-        return attribute in object.__getattribute__(adapter, "__dict__")
-    except AttributeError:
-        return False
+def _is_module(value: object) -> bool:
+    """Whether a value really is a module, found out without its ``__class__``, which may be foreign code."""
+    return issubclass(type(value), ModuleType)
 
 
 # Read past whatever a foreign metaclass puts in their place.
@@ -348,14 +352,22 @@ _MRO: Final[Callable[[type], tuple[type, ...]]] = type.__dict__["__mro__"].__get
 _NAMESPACE: Final[Callable[[type], Mapping[str, Any]]] = type.__dict__["__dict__"].__get__
 
 
+def _own(adapter: Any) -> Mapping[str, Any]:
+    """Return what stands in an object itself, past a ``__dict__`` that its class may define as code of its own."""
+    descriptor = _class_lookup(adapter, "__dict__")
+    if isinstance(descriptor, (GetSetDescriptorType, MemberDescriptorType)):
+        own: dict[str, Any] = descriptor.__get__(adapter)
+        return own
+    return {}
+
+
 def _static_lookup(adapter: Any, attribute: str) -> Any:
-    try:
-        own = object.__getattribute__(adapter, "__dict__")
-        if attribute in own:
-            return own[attribute]
-    except AttributeError:
-        pass
-    for base in _MRO(_class_of(adapter)):
+    own = _own(adapter)
+    return own[attribute] if attribute in own else _class_lookup(adapter, attribute)
+
+
+def _class_lookup(value: Any, attribute: str) -> Any:
+    for base in _MRO(_class_of(value)):
         namespace = _NAMESPACE(base)
         if attribute in namespace:
             return namespace[attribute]
@@ -366,7 +378,7 @@ def declares(adapter: Any, attribute: str) -> bool:
     """Whether an adapter says that it exports a name, found out without running code of the export's own."""
     if not exports(adapter, attribute):
         return False
-    if isinstance(adapter, ModuleType) and isinstance(vars(adapter).get("__all__"), COLLECTIONS):
+    if _listed(adapter) is not None:
         return True
     static = _static_lookup(adapter, attribute)
-    return static is not MISSING and not isinstance(static, ModuleType)
+    return static is not MISSING and not _is_module(static)
