@@ -1,0 +1,148 @@
+"""The record of a decorated function: what it shows, and where it is seen."""
+
+from __future__ import annotations
+
+import functools
+import gc
+import inspect
+import sys
+import types
+import weakref
+from typing import Any
+
+from scverse_backends import BackendDispatcher
+from scverse_backends._dispatched import Dispatched, leads_to
+from scverse_backends._functions import decorated_record
+
+
+def make() -> BackendDispatcher:
+    return BackendDispatcher(entrypoint_group="seen_lab.backends", host_name="seen_lab", untrusted="allow")
+
+
+dispatcher = make()
+
+
+def around(function: Any) -> Any:
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
+@around
+@around
+@dispatcher.backend_dispatch
+def shown(x: int, k: float = 1.0) -> str:
+    """Show."""
+    return f"{x}{k}"
+
+
+ours = shown.__wrapped__.__wrapped__
+
+
+def record_of(function: Any) -> Dispatched:
+    record = decorated_record(function)
+    assert record is not None
+    return record
+
+
+def test_the_public_function_is_the_outermost_that_the_module_shows() -> None:
+    record = record_of(ours)
+    assert record.public() is shown
+    assert list(record.chain()) == [shown, shown.__wrapped__, ours]
+    codes = list(record.codes())
+    assert codes[0] is shown.__code__
+    assert codes[-1] is ours.__wrapped__.__code__
+
+
+def test_a_function_that_no_module_shows_is_public_itself() -> None:
+    @dispatcher.backend_dispatch(name="hidden")
+    def hidden(x: Any) -> Any:
+        return x
+
+    record = record_of(hidden)
+    assert record.public() is hidden
+    hidden.__module__ = "no.such.module"
+    assert record.public() is hidden
+    hidden.__module__ = None
+    assert record.public() is hidden
+
+
+def test_a_module_that_shows_something_else_under_the_name(monkeypatch: Any) -> None:
+    module = types.ModuleType("another_module")
+    monkeypatch.setitem(sys.modules, "another_module", module)
+
+    @dispatcher.backend_dispatch(name="other")
+    def other(x: Any) -> Any:
+        return x
+
+    other.__module__, other.__qualname__ = "another_module", "other"
+    record = record_of(other)
+    for found in (None, 3, lambda x: x, around(lambda x: x)):
+        module.other = found  # type: ignore[attr-defined]  # a module's namespace.
+        assert record.public() is other
+    loop = around(lambda x: x)
+    loop.__wrapped__ = loop
+    module.other = loop  # type: ignore[attr-defined]  # as above.
+    assert record.public() is other
+    module.other = around(other)  # type: ignore[attr-defined]  # as above.
+    assert record.public() is module.other
+    # What a class of the module holds is found by the qualified name.
+    other.__qualname__ = "Holder.other"
+    module.Holder = type("Holder", (), {"other": staticmethod(other)})  # type: ignore[attr-defined]  # as above.
+    assert record.public() is module.Holder.__dict__["other"]
+
+
+def test_callables_without_code() -> None:
+    decorated = dispatcher.backend_dispatch(name="integer")(functools.partial(sorted, reverse=True))
+    assert len(list(record_of(decorated).codes())) == 1
+
+
+def test_a_record_without_its_function_stands_for_the_host() -> None:
+    record = Dispatched(len, "len")
+    assert record.name == "len"
+    assert record.public() is len
+    assert list(record.chain()) == []
+
+
+def test_replaced_functions_are_freed_with_their_records() -> None:
+    lab = make()
+    lab.register(type("Fast", (), {"name": "fast", "f": staticmethod(lambda x, *, size=1: x)}))
+
+    def define() -> Any:
+        @lab.backend_dispatch
+        def f(x: Any) -> Any:
+            """Doc."""
+            return x
+
+        f(1, backend="fast")
+        return f
+
+    first = define()
+    function, record = weakref.ref(first), weakref.ref(record_of(first))
+    first = define()
+    gc.collect()
+    assert function() is None
+    assert record() is None
+    assert list(lab.functions()) == ["f"]
+    assert first(1) == 1
+
+
+def test_signature_and_annotations_are_kept_apart_from_the_hosts() -> None:
+    host = ours.__wrapped__
+    assert list(host.__annotations__) == ["x", "k", "return"]
+    assert list(ours.__annotations__) == ["x", "k", "backend", "return"]
+    assert list(inspect.signature(host).parameters) == ["x", "k"]
+    assert record_of(ours).signature() is record_of(ours).signature()
+
+
+def test_a_function_without_a_return_annotation() -> None:
+    function = dispatcher.backend_dispatch(name="unreturned")(lambda x: x)
+    assert list(function.__annotations__) == ["backend"]
+
+
+def test_leads_to() -> None:
+    assert leads_to(shown, ours)
+    assert leads_to(ours, ours)
+    assert not leads_to(len, ours)
