@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from _thread import RLock
 
 from scverse_backends._adapters import Backend, Failure, describe_origin
 from scverse_backends._entry_points import RegisteredRecord
@@ -21,6 +22,9 @@ from scverse_backends.exceptions import (
     UnknownBackendError,
     UntrustedBackendWarning,
 )
+
+# One dictionary for all functions, since there are so many of them.
+_NOTHING_RENAMED: dict[str, tuple[str, None]] = {}
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -112,6 +116,7 @@ class BackendDispatcher:
 
     __slots__ = (
         "__weakref__",
+        "_building",
         "_key",
         "_machinery",
         "_records",
@@ -142,6 +147,7 @@ class BackendDispatcher:
         self._warner = Warner(host_name, packages)
         self._records = LiveRecords()
         self._machinery: Machinery | None = None
+        self._building = RLock()
         self._registry = Registry(
             group=entrypoint_group,
             trust=trust,
@@ -230,8 +236,10 @@ class BackendDispatcher:
             if isinstance(own_backend_values, str)
             else tuple(own_backend_values),
             "renamed": {
-                new: (old, None) if isinstance(old, str) else (old[0], old[1]) for new, old in (renamed or {}).items()
-            },
+                new: (old, None) if isinstance(old, str) else (old[0], old[1]) for new, old in renamed.items()
+            }
+            if renamed
+            else _NOTHING_RENAMED,
         }
         if func is None:
             return lambda function: self._built().decorate(function, **options)
@@ -436,14 +444,23 @@ class BackendDispatcher:
         if self._machinery is None:
             from scverse_backends._machinery import Machinery  # noqa: PLC0415 - importing a host need not pay for it.
 
-            self._machinery = Machinery(
-                self._registry, self._resolver, self._selection, self._warner, self._records
-            )
+            built = Machinery(self._registry, self._resolver, self._selection, self._warner, self._records)
+            # Several threads may import modules of the host at once; all use the parts that were ready first.
+            with self._building:
+                if self._machinery is None:
+                    self._machinery = built
         return self._machinery
 
     @property
     def _dispatch(self) -> Dispatch:
         return self._built().dispatch
+
+    def _after_fork(self) -> None:
+        self._building = RLock()
+        self._registry.after_fork()
+        self._selection.after_fork()
+        if self._machinery is not None:
+            self._machinery.merger.after_fork()
 
     def _on_change(self) -> None:
         self._resolver.forget()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from weakref import ref
 
@@ -34,6 +35,16 @@ def live_dispatchers() -> Iterator[tuple[Key, Any]]:
         dispatcher = reference()
         if dispatcher is not None:
             yield key, dispatcher
+
+
+def _after_fork() -> None:
+    """Open the locks that threads of the parent held at the fork: in the child, those threads do not exist."""
+    for _, dispatcher in live_dispatchers():
+        dispatcher._after_fork()  # noqa: SLF001 - between the parts of this package.
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch - where processes cannot be forked, no lock needs it.
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def restore(key: Key, part: str | None = None) -> Any:

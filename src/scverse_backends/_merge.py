@@ -193,7 +193,7 @@ def _write(record: Dispatched) -> None:
                 written = Written(function)
             except TypeError:
                 continue  # Some callables cannot be written to, and cannot be referred to either.
-            record.written.append(written)
+            record.written += (written,)
         _write_doc(function, written, options)
         _write_signature(function, written, record)
     wrapper = record.wrapper_ref()

@@ -9,11 +9,11 @@ that everybody uses.
 
 from __future__ import annotations
 
-from _thread import allocate_lock, get_ident
+from _thread import RLock, get_ident
 
+from scverse_backends import _log
 from scverse_backends._adapters import UNLISTED, UNVERIFIABLE, Backend, Failure, Notice, describe_origin, load
 from scverse_backends._entry_points import forget_finder_caches, list_entry_points
-from scverse_backends._log import logger
 from scverse_backends.exceptions import BackendConflictWarning, BackendLoadWarning
 
 TYPE_CHECKING = False
@@ -54,7 +54,8 @@ class Registry:
         self.trust = trust
         self._refuse_untrusted = refuse_untrusted
         self._on_change = on_change
-        self._lock = allocate_lock()
+        # Reentrant, since a signal handler or a finalizer may call anything anywhere.
+        self._lock = RLock()
         self._listing: Listing | None = None
         self._listed: tuple[Entry, ...] = ()
         self._registered: tuple[Entry, ...] = ()
@@ -98,7 +99,7 @@ class Registry:
             # The records first: who sees the listing takes them for complete.
             self._listed = tuple(_kept(entry, known) for entry, known in matched)
             self._listing = listing
-        logger().debug("%d entry points in group %r, new ones: %s", len(fresh), self.group, came)
+        _log.debug("%d entry points in group %r, new ones: %s", len(fresh), self.group, came)
         # What answered before may have gone, and what came may have a better right to a name.
         if (came or gone) and (before is not None or self._registered):
             self.revision += 1
@@ -142,7 +143,7 @@ class Registry:
             entry.loading.add(thread)
             if outcome is not None:
                 forget_finder_caches()  # What it failed for the want of may have been installed since.
-            logger().debug("loading %s (%s)", describe_origin(entry.record), entry.record.value)
+            _log.debug("loading %s (%s)", describe_origin(entry.record), entry.record.value)
             result, notices = self._read(entry)
         finally:
             entry.loading.discard(thread)
@@ -272,6 +273,12 @@ class Registry:
 
         return restore
 
+    def after_fork(self) -> None:
+        """Forget, in a forked child, the threads that did not come along; a new one may get the number of an old."""
+        self._lock = RLock()
+        for entry in self.known_entries():
+            entry.loading &= {get_ident()}
+
     # -- what a person should hear about -----------------------------------------------------------------------------
 
     def notices(self) -> list[Notice]:
@@ -313,9 +320,9 @@ def _kept(entry: Entry, known: Entry | None) -> Entry:
 
 def _log_failure(entry: Entry, failure: Failure) -> None:
     origin = describe_origin(entry.record)
-    logger().warning("%s gives no backend: %s", origin, failure.text)
+    _log.warning("%s gives no backend: %s", origin, failure.text)
     if failure.traceback:
-        logger().debug("%s: %s", origin, failure.traceback)
+        _log.debug("%s: %s", origin, failure.traceback)
 
 
 def _rank(name: str, trusted: TrustedBackend) -> int:

@@ -91,6 +91,12 @@ class Selection:
         # Reentrant, since a finalizer that selects something may run anywhere.
         self._lock = RLock()
 
+    def after_fork(self) -> None:
+        """Forget, in a forked child, the threads of the parent, and the lock that one of them may have held."""
+        self._lock = RLock()
+        self.stragglers &= {get_ident()}
+        self._publish()
+
     # -- reading -----------------------------------------------------------------------------------------------------
 
     def state(self) -> State:
@@ -153,7 +159,7 @@ class Selection:
 
     def _publish(self) -> None:
         """Show calls the process-wide choice; while there are stragglers, every call has to take the long way."""
-        self.base.choice = None if self.stragglers else self._process
+        self.base.choice = self.base.short = None if self.stragglers else self._process
 
     # -- changing ----------------------------------------------------------------------------------------------------
 
@@ -265,8 +271,12 @@ class Selection:
             return
         with self._lock:
             self.idle = False
-            frames = sys._current_frames()  # noqa: SLF001 - the documented way to see other threads' stacks.
-            self.stragglers = frozenset(thread for thread, frame in frames.items() if self._cpu_calls(frame))
+            # In no variable, which would keep this very frame alive, and with it those of all callers.
+            self.stragglers = frozenset(
+                thread
+                for thread, frame in sys._current_frames().items()  # noqa: SLF001 - the documented way to see stacks.
+                if self._cpu_calls(frame)
+            )
             self._publish()
             # Last, so that nobody selects anything before the calls that must not see it are known.
             self._woken = True
