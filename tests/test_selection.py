@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 import queue
 import threading
+import weakref
 from itertools import count
 
 import pytest
@@ -348,6 +350,21 @@ def test_a_thread_that_is_no_longer_in_such_a_call(idle):
         idle.selection.stragglers |= {threading.get_ident()}
     assert idle.where() == "fast"
     worker.end()
+
+
+def test_looking_at_the_stacks_keeps_nothing_alive(idle):
+    class Data:
+        pass
+
+    def body(data):
+        idle.settings.backend = "fast"
+        return weakref.ref(data)
+
+    gc.disable()
+    try:
+        assert idle.call(lambda: body(Data()), backend="cpu")() is None
+    finally:
+        gc.enable()
 
 
 def test_waking_twice_at_once(idle):
