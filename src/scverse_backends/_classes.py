@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import inspect
 from abc import ABCMeta
+from types import SimpleNamespace
 from typing import Protocol
-from weakref import ref
 
 from scverse_backends._dispatched import Dispatched
 from scverse_backends._docs import add_backend_parameter
@@ -67,7 +67,7 @@ def _make_call(forward: Callable[..., Any]) -> Callable[..., Any]:
                     known.dispatch.explain_type_error(known.record, error, kwargs)
                     raise
             state = selection.variable.get()
-            if (state.choice or selection.base.choice) is CPU_CHOICE and not state.traces:
+            if (state.short or selection.base.choice) is CPU_CHOICE:
                 try:
                     return forward(cls, *args, **kwargs)
                 except TypeError as error:
@@ -145,7 +145,7 @@ def _constructor(cell: list[Any], forward: Callable[..., Any], own_signature: An
 
     cls = cell[0]
     construct.__name__, construct.__qualname__, construct.__module__ = cls.__name__, cls.__qualname__, cls.__module__
-    construct.__signature__ = MergedSignature(signature)  # type: ignore[attr-defined]  # any function may have one.
+    construct.__signature__ = MergedSignature(SimpleNamespace(signature=signature))  # type: ignore[attr-defined]  # any function may have one.
     return construct
 
 
@@ -206,7 +206,6 @@ def dispatch_class(dispatch: Dispatch, cls: Any, *, name: str | None) -> tuple[t
     cell[0] = built
     record = Dispatched(constructor, name if name is not None else cls.__name__)
     record.is_class = True
-    record.wrapper_ref = ref(built)
     known = DispatchedClass(built, dispatch, record)
     type.__setattr__(built, ATTRIBUTE, known)
     type.__setattr__(built, "__signature__", ClassSignature(known))

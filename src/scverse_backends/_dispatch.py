@@ -8,9 +8,9 @@ from __future__ import annotations
 from time import perf_counter
 from types import MethodType
 
+from scverse_backends import _log
 from scverse_backends._adapters import MISSING, describe_error, exported
 from scverse_backends._labels import CPU, listing
-from scverse_backends._log import logger
 from scverse_backends._plan import InvalidCall, Plan, bind, compile_router
 from scverse_backends._signature import implementation_signature
 from scverse_backends._state import CPU_CHOICE, Scope, leave_call
@@ -231,13 +231,15 @@ class Dispatch:
         if requested is None:
             record.current = prepared
         elif type(requested) is str:
-            record.pinned[requested] = prepared
+            record.pinned = {**record.pinned, requested: prepared}
         if self.epoch != epoch:
             record.forget_plans()
 
     # -- routing -----------------------------------------------------------------------------------------------------
 
-    def candidates(self, record: Dispatched, choice: Choice, source: str, state: State) -> Iterator[Candidate]:
+    def candidates(
+        self, record: Dispatched, choice: Choice, source: str, state: State, *, used: bool = True
+    ) -> Iterator[Candidate]:
         """Yield what each name of a selection comes to for a function, loading each backend when its turn comes."""
         for name in choice.names:
             if name == CPU:
@@ -246,7 +248,8 @@ class Dispatch:
             try:
                 find = self.resolver.backend_in_turn if choice.is_order else self.resolver.backend
                 backend = find(name, source)
-                self.resolver.note_use(backend)
+                if used:
+                    self.resolver.note_use(backend)
                 if (backend.name, record.attribute) in state.running:
                     yield Candidate(
                         CPU, f"{backend.name} is running it and asked the host in turn", runs_host=True
@@ -340,7 +343,7 @@ class Dispatch:
             ) from error
 
     def _compile(self, record: Dispatched, backend: Backend, implementation: Any) -> Plan:
-        logger().debug("%s: first use of backend %r for %s()", self.warner.host, backend.name, record.name)
+        _log.debug("%s: first use of backend %r for %s()", self.warner.host, backend.name, record.name)
         router = compile_router(
             record.name, backend.name, record.host_names(), implementation_signature(implementation), record.renamed
         )
@@ -472,7 +475,7 @@ class Dispatch:
             )
         key = (record.attribute, choice.names, why if declined else "")
         if self.warner.first(("logged fallback", *key)):
-            logger().info("%s: the host runs %s() (%s)", self.warner.host, record.name, why)
+            _log.info("%s: the host runs %s() (%s)", self.warner.host, record.name, why)
         if policy == "warn" or (policy == "explicit" and source == "argument"):
             self.warner.warn_once(
                 ("fallback", *key),

@@ -75,7 +75,7 @@ class Dispatched:
         """Present where the host function has a parameter ``backend`` of its own."""
         self.current: Any = NO_PLAN
         """The plan of the last call on a backend that was selected by setting or scope. Only ever a cache."""
-        self.pinned: dict[object, Plan] = {}
+        self.pinned: Mapping[object, Plan] = _NOTHING
         """The plans of the last calls that said ``backend=``, by what they said. Only ever a cache."""
         self.plans: Mapping[Backend, Plan] = _NOTHING
         self.contributions: Mapping[str, tuple[Contribution, ...]] = _NOTHING
@@ -84,7 +84,7 @@ class Dispatched:
         """Which backend each contribution was read from."""
         self.cpu_states: tuple[State | None, State | None] = (None, None)
         """The state outside and inside the last call that said ``backend="cpu"``."""
-        self.written: list[Any] = []
+        self.written: tuple[Any, ...] = ()
         """What merging found before it wrote, for each function that shows merged text."""
         self.wrapper_ref: Callable[[], Any] = _no_wrapper
         self._host_names: Names | None = None
@@ -131,7 +131,7 @@ class Dispatched:
     def forget_plans(self) -> None:
         """Compile anew from now on: a backend came or went."""
         self.current = NO_PLAN
-        self.pinned.clear()
+        self.pinned = _NOTHING
         self.plans = _NOTHING
 
     # -- what it shows -----------------------------------------------------------------------------------------------
@@ -228,4 +228,4 @@ def leads_to(function: Any, goal: Any) -> bool:
 
 def merged_signature(record: Dispatched) -> MergedSignature:
     """Return the signature object of a record, which always shows what is merged at that moment."""
-    return MergedSignature(record.signature)
+    return MergedSignature(record)

@@ -1,6 +1,6 @@
 """``@backend_dispatch``: the decorated function, and the short way that nearly every call takes through it.
 
-The figures that shape :func:`_plain` are those of ``docs/performance.md``. While nothing is selected in the process, a
+The figures that shape :func:`plain_maker` are those of ``docs/performance.md``. While nothing is selected in the process, a
 call reads one attribute and forwards. A call on a backend whose plan says "the same names, nothing to drop" sets one
 context variable and forwards. Everything else is :class:`~scverse_backends._dispatch.Dispatch`'s.
 """
@@ -12,7 +12,6 @@ from functools import update_wrapper
 from keyword import iskeyword
 from time import perf_counter
 from types import FunctionType, MethodType
-from weakref import ref
 
 from scverse_backends._dispatch import begin
 from scverse_backends._dispatched import Dispatched, merged_signature
@@ -33,110 +32,118 @@ if TYPE_CHECKING:
     from scverse_backends._dispatch import Dispatch
     from scverse_backends._trace import Call
 
-def _plain(dispatch: Dispatch, function: Callable[..., Any], record: Dispatched) -> Callable[..., Any]:
-    """Return the wrapper of a plain function.
+    type Maker = Callable[[Callable[..., Any], Dispatched], Callable[..., Any]]
 
-    Its closure holds nothing but the host function and three objects that pickle by reference to the host's own.
+def plain_maker(dispatch: Dispatch) -> Maker:
+    """Return what makes the wrappers of plain functions for one dispatcher.
+
+    A wrapper's closure holds the host function, its record, and two objects that all wrappers of the dispatcher
+    share, which pickle by reference to the host's own.
     """
     selection = dispatch.selection
 
-    def wrapper(*args: Any, backend: Any = None, **kwargs: Any) -> Any:
-        if backend is None:
-            if selection.idle:
-                try:
-                    return function(*args, **kwargs)
-                except TypeError as error:
-                    dispatch.explain_type_error(record, error, kwargs)
-                    raise
-            variable = selection.variable
-            state = variable.get()
-            choice = state.choice or selection.base.choice
-            if choice is CPU_CHOICE and not state.traces:
-                try:
-                    return function(*args, **kwargs)
-                except TypeError as error:
-                    dispatch.explain_type_error(record, error, kwargs)
-                    raise
-            plan = record.current
-            if plan.outer is not state or plan.choice is not choice:
-                return dispatch.call(record, None, args, kwargs)
-            inner = plan.inner
-        elif type(backend) is not str:
-            return dispatch.call(record, backend, args, kwargs)
-        elif backend == CPU:
-            if selection.idle:
-                # No scope is opened here; Selection.wake() finds this frame by its code and its missing ``inner``.
+    def make(function: Callable[..., Any], record: Dispatched) -> Callable[..., Any]:
+        def wrapper(*args: Any, backend: Any = None, **kwargs: Any) -> Any:
+            if backend is None:
+                if selection.idle:
+                    try:
+                        return function(*args, **kwargs)
+                    except TypeError as error:
+                        dispatch.explain_type_error(record, error, kwargs)
+                        raise
+                variable = selection.variable
+                state = variable.get()
+                choice = state.short or selection.base.choice
+                if choice is CPU_CHOICE:
+                    try:
+                        return function(*args, **kwargs)
+                    except TypeError as error:
+                        dispatch.explain_type_error(record, error, kwargs)
+                        raise
+                plan = record.current
+                if plan.outer is not state or plan.choice is not choice:
+                    return dispatch.call(record, None, args, kwargs)
+                inner = plan.inner
+            elif type(backend) is not str:
+                return dispatch.call(record, backend, args, kwargs)
+            elif backend == CPU:
+                if selection.idle:
+                    # No scope is opened here; Selection.wake() finds this frame by its code and its missing ``inner``.
+                    try:
+                        return function(*args, **kwargs)
+                    except TypeError as error:
+                        dispatch.explain_type_error(record, error, kwargs)
+                        raise
+                    finally:
+                        if not selection.idle:
+                            selection.unpin()
+                state, inner = record.cpu_states
+                variable = selection.variable
+                if state is not variable.get():
+                    return dispatch.call(record, CPU, args, kwargs)
+                changes = selection.changes
+                token = variable.set(inner)
                 try:
                     return function(*args, **kwargs)
                 except TypeError as error:
                     dispatch.explain_type_error(record, error, kwargs)
                     raise
                 finally:
-                    if not selection.idle:
-                        selection.unpin()
-            state, inner = record.cpu_states
-            variable = selection.variable
-            if state is not variable.get():
-                return dispatch.call(record, CPU, args, kwargs)
+                    if selection.changes is changes:
+                        variable.reset(token)
+                    else:
+                        leave_call(variable, token, state, inner)
+            else:
+                try:
+                    plan = record.pinned[backend]
+                except KeyError:
+                    return dispatch.call(record, backend, args, kwargs)
+                variable = selection.variable
+                state = plan.outer
+                if state is not variable.get():
+                    return dispatch.call(record, backend, args, kwargs)
+                inner = plan.inner
+            try:
+                namespace = plan.namespace
+                implementation = getattr(plan.adapter, plan.attribute) if namespace is None else namespace[plan.attribute]
+            except Exception:  # noqa: BLE001 - asked again, and told apart, on the long way.
+                return dispatch.call(record, backend, args, kwargs)
+            if (
+                len(args) > plan.aligned
+                or (kwargs and not plan.direct.issuperset(kwargs))
+                or (
+                    implementation is not plan.implementation
+                    and not (
+                        type(implementation) is MethodType
+                        and implementation.__func__ is plan.function
+                        and implementation.__self__ is plan.owner
+                    )
+                )
+            ):
+                return dispatch.call(record, backend, args, kwargs)
             changes = selection.changes
             token = variable.set(inner)
             try:
-                return function(*args, **kwargs)
-            except TypeError as error:
-                dispatch.explain_type_error(record, error, kwargs)
+                return implementation(*args, **kwargs)
+            except TypeError:
+                dispatch.explain_backend_type_error(record, plan, args, kwargs)
                 raise
             finally:
                 if selection.changes is changes:
                     variable.reset(token)
                 else:
                     leave_call(variable, token, state, inner)
-        else:
-            try:
-                plan = record.pinned[backend]
-            except KeyError:
-                return dispatch.call(record, backend, args, kwargs)
-            variable = selection.variable
-            state = plan.outer
-            if state is not variable.get():
-                return dispatch.call(record, backend, args, kwargs)
-            inner = plan.inner
-        try:
-            namespace = plan.namespace
-            implementation = getattr(plan.adapter, plan.attribute) if namespace is None else namespace[plan.attribute]
-        except Exception:  # noqa: BLE001 - asked again, and told apart, on the long way.
-            return dispatch.call(record, backend, args, kwargs)
-        if (
-            len(args) > plan.aligned
-            or (kwargs and not plan.direct.issuperset(kwargs))
-            or (
-                implementation is not plan.implementation
-                and not (
-                    type(implementation) is MethodType
-                    and implementation.__func__ is plan.function
-                    and implementation.__self__ is plan.owner
-                )
-            )
-        ):
-            return dispatch.call(record, backend, args, kwargs)
-        changes = selection.changes
-        token = variable.set(inner)
-        try:
-            return implementation(*args, **kwargs)
-        except TypeError:
-            dispatch.explain_backend_type_error(record, plan, args, kwargs)
-            raise
-        finally:
-            if selection.changes is changes:
-                variable.reset(token)
-            else:
-                leave_call(variable, token, state, inner)
 
-    return wrapper
+        return wrapper
+
+    return make
 
 
-CALL_CODE: CodeType = next(
-    constant for constant in _plain.__code__.co_consts if getattr(constant, "co_name", None) == "wrapper"
-)
+def _inner_code(outer: CodeType, name: str) -> CodeType:
+    return next(constant for constant in outer.co_consts if getattr(constant, "co_name", None) == name)
+
+
+CALL_CODE = _inner_code(_inner_code(plain_maker.__code__, "make"), "wrapper")
 """The code that every plain wrapper shares, by which frames of running calls are known."""
 
 
@@ -175,11 +182,13 @@ class _Ended:
         self.call.exception = None if isinstance(error, GeneratorExit) else error
 
 
-def _wrapper(dispatch: Dispatch, function: Callable[..., Any], record: Dispatched) -> Callable[..., Any]:
+def _wrapper(
+    dispatch: Dispatch, plain: Maker, function: Callable[..., Any], record: Dispatched
+) -> Callable[..., Any]:
     """Return the wrapper for the kind of function that the host's is."""
     drive = driver_for(function)
     if drive is None:
-        return _plain(dispatch, function, record)
+        return plain(function, record)
     return like(function, _stepwise(dispatch, record, drive))
 
 
@@ -210,6 +219,7 @@ def _with_own_backend(
 
 def dispatch_function(  # noqa: PLR0913 - the options of the decorator.
     dispatch: Dispatch,
+    plain: Maker,
     function: Any,
     *,
     name: str | None,
@@ -238,20 +248,25 @@ def dispatch_function(  # noqa: PLR0913 - the options of the decorator.
         implementation = own.host_function(function)
     record = Dispatched(implementation, attribute, renamed)
     record.own_backend = own
-    wrapper = _wrapper(dispatch, implementation, record)
+    wrapper = _wrapper(dispatch, plain, implementation, record)
     if own is not None:
         wrapper = _with_own_backend(dispatch, record, own, wrapper)
         wrapper = wrapper if driver_for(function) is None else like(function, wrapper)
     _dress(wrapper, function, record, attribute)
-    record.wrapper_ref = ref(wrapper)
     return wrapper, record
+
+
+# One dictionary for all functions that need no other, since there are so many of them.
+_KEYWORD_DEFAULTS = {BACKEND_PARAMETER: None}
 
 
 def _dress(wrapper: Any, function: Any, record: Dispatched, attribute: str) -> None:
     """Give the wrapper everything that the host function shows."""
-    defaults = getattr(function, "__kwdefaults__", None) or {}
+    defaults = getattr(function, "__kwdefaults__", None)
     own = record.own_backend
-    keywords = {**wrapper.__kwdefaults__, **(defaults if own is None else own.in_keyword_defaults(defaults))}
+    keywords = _KEYWORD_DEFAULTS
+    if defaults:
+        keywords = {**keywords, **(defaults if own is None else own.in_keyword_defaults(defaults))}
     wrapper.__name__ = wrapper.__qualname__ = attribute
     update_wrapper(wrapper, function)
     wrapper.__defaults__ = getattr(function, "__defaults__", None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scverse_backends._dispatch import Dispatch
 from scverse_backends._dispatched import leads_to
-from scverse_backends._functions import CALL_CODE, dispatch_function
+from scverse_backends._functions import CALL_CODE, dispatch_function, plain_maker
 from scverse_backends._merge import Merger
 from scverse_backends._report import backend_table, explain
 from scverse_backends.exceptions import BackendConflictWarning
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class Machinery:
     """Calls, merging and reports of one dispatcher."""
 
-    __slots__ = ("_records", "_registry", "_selection", "dispatch", "merger")
+    __slots__ = ("_plain", "_records", "_registry", "_selection", "dispatch", "merger")
 
     def __init__(
         self, registry: Registry, resolver: Resolver, selection: Selection, warner: Warner, records: LiveRecords
@@ -38,6 +38,7 @@ class Machinery:
         self.dispatch = Dispatch(
             selection, resolver, warner, self.merger.merge, self.merger.unexpected, self._adopt
         )
+        self._plain = plain_maker(self.dispatch)
         selection.call_codes = frozenset({CALL_CODE})
 
     def refresh(self) -> None:
@@ -49,8 +50,8 @@ class Machinery:
 
     def decorate(self, function: Any, **options: Any) -> Callable[..., Any]:
         """Decorate one host function."""
-        wrapper, record = dispatch_function(self.dispatch, function, **options)
-        self._show(record)
+        wrapper, record = dispatch_function(self.dispatch, self._plain, function, **options)
+        self._show(record, wrapper)
         return wrapper
 
     def decorate_class(self, cls: Any, *, name: str | None) -> type:
@@ -58,20 +59,20 @@ class Machinery:
         from scverse_backends._classes import dispatch_class  # noqa: PLC0415 - few hosts have dispatched classes.
 
         built, record = dispatch_class(self.dispatch, cls, name=name)
-        self._show(record)
+        self._show(record, built)
         return built
 
-    def _show(self, record: Dispatched) -> None:
+    def _show(self, record: Dispatched, shown: Any) -> None:
         # In this order, so that a backend that another thread publishes meanwhile is merged by one of the two.
         record.dispatch = self.dispatch
-        self._records.add(record)
+        self._records.add(record, shown)
         self.merger.attach(record)
 
     def _adopt(self, record: Dispatched) -> None:
         """Know a function that was pickled by value, unless it is a copy of one that lives here."""
         # Merged later, when a backend first runs it: at this moment the function is being put together.
         if not any(_same_function(known.function, record.function) for known in self._records):
-            self._records.add(record)
+            self._records.add(record, record.wrapper_ref())
 
     def functions(self) -> dict[str, Any]:
         """Return the decorated functions by the name that backends know them by; the latest wins."""
@@ -111,7 +112,7 @@ class Machinery:
 
     def backends(self, host: str) -> BackendTable:
         """Return the table of backends."""
-        return backend_table(host, self._registry, self._records)
+        return backend_table(host, self._registry, self.dispatch.resolver, self._records)
 
     def explain(self, function: Any, backend: object) -> Explanation:
         """Say which implementation of a function would run."""

@@ -7,32 +7,39 @@ from weakref import ref
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from scverse_backends._dispatched import Dispatched
+
+
+class WrapperRef(ref):  # type: ignore[type-arg]  # its referent is of no one type.
+    """A weak reference to a decorated function or class, with its record."""
+
+    __slots__ = ("record",)
+
+    record: Dispatched
 
 
 class LiveRecords:
     """The records of the functions that are alive, in the order of decoration."""
 
-    __slots__ = ("_refs",)
+    __slots__ = ("_forget", "_refs")
 
     def __init__(self) -> None:
-        self._refs: dict[int, ref[Dispatched]] = {}
+        refs: dict[int, WrapperRef] = {}
+        self._refs = refs
+        # One function for all references, since there are as many of them as decorated functions.
+        self._forget = lambda dead: refs.pop(id(dead), None)
 
-    def add(self, record: Dispatched) -> None:
-        """Keep sight of a record for as long as its function lives."""
-        key = id(record)
-        refs = self._refs
-
-        def forget(dead: ref[Dispatched]) -> None:
-            if refs.get(key) is dead:
-                del refs[key]
-
-        refs[key] = ref(record, forget)
+    def add(self, record: Dispatched, wrapper: Any) -> None:
+        """Keep sight of a record for as long as what was decorated lives."""
+        reference = WrapperRef(wrapper, self._forget)
+        reference.record = record
+        record.wrapper_ref = reference
+        self._refs[id(reference)] = reference
 
     def __iter__(self) -> Iterator[Dispatched]:
         # A copy, since another thread may decorate while this one walks.
         for reference in list(self._refs.values()):
-            record = reference()
-            if record is not None:
-                yield record
+            if reference() is not None:
+                yield reference.record

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from scverse_backends._adapters import Backend, Failure, declares, describe_error
 from scverse_backends._labels import CPU
 from scverse_backends._record import Record
-from scverse_backends._table import Table
-from scverse_backends.exceptions import BackendError, BackendLoadError, BackendNotInstalledError
+from scverse_backends._table import WIDTH, Row, Table
+from scverse_backends.exceptions import BackendError, BackendLoadError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from scverse_backends._dispatch import Dispatch
     from scverse_backends._dispatched import Dispatched
     from scverse_backends._registry import Entry, Registry
+    from scverse_backends._resolver import Resolver
+    from scverse_backends._state import Choice, State
+
+_MAY_DECLINE = "runs unless it declines the arguments"
 
 
 class BackendInfo(Record):
@@ -96,18 +100,14 @@ class BackendInfo(Record):
             name, aliases, distribution, version, entry_point, trusted, reason, state, error, functions
         )
 
-    def _cells(self) -> tuple[str, ...]:
+    def _row(self) -> Row:
         provider = " ".join(text for text in (self.distribution, self.version) if text)
-        why = describe_error(self.error) if self.error is not None else self.reason or ""
-        return (
-            self.name,
-            ", ".join(self.aliases),
-            self.state,
-            "yes" if self.trusted else "no",
-            provider,
-            ", ".join(self.functions),
-            why,
-        )
+        trusted = "" if self.state == "not installed" else "yes" if self.trusted else "no"
+        cells = (self.name, ", ".join(self.aliases), self.state, trusted, provider, ", ".join(self.functions))
+        if self.error is not None:
+            return Row(cells, describe_error(self.error))
+        # Why available ones are not trusted is the same for most, and stands below the table.
+        return Row(cells, (self.reason or "") if self.state != "available" else "")
 
 
 class BackendTable(Sequence[BackendInfo]):
@@ -126,9 +126,14 @@ class BackendTable(Sequence[BackendInfo]):
         return len(self._infos)
 
     def _table(self) -> Table:
-        headers = ("name", "aliases", "state", "trusted", "provided by", "functions", "why")
+        headers = ("name", "aliases", "state", "trusted", "provided by", "functions")
         title = f"Backends of {self._host}" if self._infos else f"No backend of {self._host} is installed."
-        return Table(title, headers, [info._cells() for info in self._infos])  # noqa: SLF001 - the table's own rows.
+        untrusted: dict[str, list[str]] = {}
+        for info in self._infos:
+            if info.state == "available" and info.reason is not None:
+                untrusted.setdefault(info.reason, []).append(info.name)
+        notes = [f"Not trusted, since {reason}: {', '.join(names)}." for reason, names in untrusted.items()]
+        return Table(title, headers, [info._row() for info in self._infos], notes=notes)  # noqa: SLF001 - its own rows.
 
     def __repr__(self) -> str:
         return self._table().text()
@@ -150,45 +155,65 @@ class Explanation(Record):
         Which rule chose it: ``"argument"``, ``"scope"``, ``"process"``, ``"environment"`` or ``"default"``.
     executes
         The backend that would run, ``"cpu"`` for the host's implementation; ``None`` where the call would raise.
+        What may decline the arguments of a call counts as running: the steps say what would come next.
     reason
-        Why, for every name of the selection.
+        Why, in one sentence.
+    steps
+        What each name of the selection comes to, in order: pairs of a name and a sentence. Empty where the selection
+        itself is wrong.
     """
 
-    __slots__ = ("executes", "function", "reason", "requested", "source")
-    __match_args__ = ("function", "requested", "source", "executes", "reason")
+    __slots__ = ("executes", "function", "reason", "requested", "source", "steps")
+    __match_args__ = ("function", "requested", "source", "executes", "reason", "steps")
     function: str
     requested: str | tuple[str, ...]
     source: str
     executes: str | None
     reason: str
+    steps: tuple[tuple[str, str], ...]
 
     def __init__(
-        self, function: str, requested: str | tuple[str, ...], source: str, executes: str | None, reason: str
+        self,
+        function: str,
+        requested: str | tuple[str, ...],
+        source: str,
+        executes: str | None,
+        reason: str,
+        steps: tuple[tuple[str, str], ...] = (),
     ) -> None:
-        self._fill(function, requested, source, executes, reason)
+        self._fill(function, requested, source, executes, reason, steps)
 
-    def __str__(self) -> str:
+    def _title(self) -> str:
         requested = self.requested if isinstance(self.requested, str) else ", ".join(self.requested)
         ends = f"runs on {self.executes}" if self.executes is not None else "would raise"
-        return f"{self.function}: {ends} (requested: {requested}, by {self.source}). {self.reason}"
+        return f"{self.function}: {ends} (requested: {requested}, by {self.source})"
+
+    def _table(self) -> Table:
+        if not self.steps:
+            return Table(self._title(), (), (), notes=[self.reason])
+        return Table(self._title(), ("backend", "what it comes to"), map(Row, self.steps))
+
+    def __str__(self) -> str:
+        line = f"{self._title()}. {self.reason}"
+        return line if len(line) <= WIDTH and line.isprintable() else self._table().text()
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def _repr_html_(self) -> str:
-        headers = ("requested", "source", "executes", "reason")
-        requested = self.requested if isinstance(self.requested, str) else ", ".join(self.requested)
-        row = (requested, self.source, self.executes or "would raise", self.reason)
-        return Table(f"{self.function}()", headers, [row]).html()
+        return self._table().html()
 
 
-def backend_table(host: str, registry: Registry, records: Iterable[Dispatched]) -> BackendTable:
+def backend_table(host: str, registry: Registry, resolver: Resolver, records: Iterable[Dispatched]) -> BackendTable:
     """Return what is known of every backend, loading the adapters but not their lazily provided functions."""
     registry.load_all()
     names = sorted({(record.attribute, record.name) for record in records})
-    return BackendTable(host, sorted(_infos(registry, names), key=lambda info: (info.name, info.distribution or "")))
+    infos = [*_installed(registry, names), *_missing(registry, resolver)]
+    return BackendTable(host, sorted(infos, key=lambda info: (info.name, info.distribution or "")))
 
 
-def _infos(registry: Registry, names: list[tuple[str, str]]) -> Iterator[BackendInfo]:
+def _installed(registry: Registry, names: list[tuple[str, str]]) -> Iterator[BackendInfo]:
     answers = registry.answers()
-    present: set[str] = set()
     seen: list[object] = []
     for entry in registry.known_entries():
         outcome = entry.outcome
@@ -196,45 +221,86 @@ def _infos(registry: Registry, names: list[tuple[str, str]]) -> Iterator[Backend
             if any(outcome.adapter is adapter for adapter in seen):
                 continue  # One adapter reached through two entry points.
             seen.append(outcome.adapter)
-        present.add(outcome.name if isinstance(outcome, Backend) else "")
-        yield _info(entry, answers, names)
-    for owner in registry.trust.trusted:
-        if owner.name not in present and not any(entry.failed for entry in registry.candidates(owner)):
-            distribution = owner.distributions[0] if owner.distributions else None
-            hint = f"pip install {distribution}" if distribution else None
-            yield BackendInfo(
-                owner.name, owner.aliases, distribution, None, None, False, hint, "not installed", None, ()
-            )
+            yield _loaded(entry, outcome, answers, names)
+        else:
+            yield _unusable(entry)
 
 
-def _info(entry: Entry, answers: dict[str, Backend], names: list[tuple[str, str]]) -> BackendInfo:
-    record, outcome = entry.record, entry.outcome
-    point = f"{record.name} = {record.value}" if record.value else None
-    if isinstance(outcome, Backend):
-        aliases = tuple(alias for alias in outcome.aliases if answers.get(alias) is outcome)
-        shadowed = answers.get(outcome.name) is not outcome
-        functions = tuple(dict.fromkeys(shown for asked, shown in names if declares(outcome.adapter, asked)))
-        reason = "another product answers to its name" if shadowed else outcome.untrusted_reason
+def _loaded(entry: Entry, backend: Backend, answers: dict[str, Backend], names: list[tuple[str, str]]) -> BackendInfo:
+    record = entry.record
+    if answers.get(backend.name) is not backend:
         return BackendInfo(
-            outcome.name,
-            () if shadowed else aliases,
-            outcome.distribution,
+            backend.name,
+            (),
+            backend.distribution,
             record.version,
-            point,
-            outcome.trusted and not shadowed,
-            reason,
-            "refused" if shadowed else "available",
+            _point(entry),
+            False,
+            "another product answers to its name",
+            "refused",
             None,
-            () if shadowed else functions,
+            (),
         )
-    failure = outcome if isinstance(outcome, Failure) else Failure("it is being loaded")
-    state = "refused" if failure.refused else "failed"
+    return BackendInfo(
+        backend.name,
+        tuple(alias for alias in backend.aliases if answers.get(alias) is backend),
+        backend.distribution,
+        record.version,
+        _point(entry),
+        backend.trusted,
+        backend.untrusted_reason,
+        "available",
+        None,
+        tuple(dict.fromkeys(shown for asked, shown in names if declares(backend.adapter, asked))),
+    )
+
+
+def _unusable(entry: Entry) -> BackendInfo:
+    record = entry.record
+    # An adapter that asks for this table while it is being imported has no outcome yet.
+    failure = entry.outcome if isinstance(entry.outcome, Failure) else Failure("it is being loaded")
     error = failure.error
     if error is None and not failure.refused:
         error = BackendLoadError(failure.text, backend=record.name, distribution=record.distribution)
     return BackendInfo(
-        record.name, (), record.distribution, record.version, point, False, failure.text, state, error, ()
+        record.name,
+        (),
+        record.distribution,
+        record.version,
+        _point(entry),
+        False,
+        failure.text,
+        "refused" if failure.refused else "failed",
+        error,
+        (),
     )
+
+
+def _point(entry: Entry) -> str | None:
+    return f"{entry.record.name} = {entry.record.value}" if entry.record.value else None
+
+
+def _missing(registry: Registry, resolver: Resolver) -> Iterator[BackendInfo]:
+    """Yield the trusted backends that are not there; one that is there and fails has a line of its own."""
+    present = {backend.name for backend in registry.available()}
+    for owner in registry.trust.trusted:
+        if owner.name in present or any(entry.failed for entry in registry.candidates(owner)):
+            continue
+        why = resolver.not_verified(owner.name, owner, "default")
+        distribution = owner.distributions[0] if owner.distributions else None
+        installed = isinstance(why, BackendLoadError)
+        yield BackendInfo(
+            owner.name,
+            owner.aliases,
+            distribution,
+            None,
+            None,
+            False,
+            str(why),
+            "failed" if installed else "not installed",
+            why if installed else None,
+            (),
+        )
 
 
 def explain(dispatch: Dispatch, record: Dispatched, backend: object) -> Explanation:
@@ -246,28 +312,66 @@ def explain(dispatch: Dispatch, record: Dispatched, backend: object) -> Explanat
         if backend is None:
             choice, source = selection.effective()
         else:
-            choice, source = dispatch.resolver.choice(backend), "argument"
+            choice, source = dispatch.resolver.choice(backend, used=False), "argument"
     except BackendError as error:
         requested = backend if backend is not None else selection.environment()
         shown = tuple(map(str, requested)) if isinstance(requested, (list, tuple)) else str(requested)
         return Explanation(name, shown, error.source or "argument", None, str(error))
-    attempts: list[str] = []
+    steps = _Steps()
+    _walk(dispatch, record, choice, source, state, steps)
+    return Explanation(name, choice.reading, source, steps.executes, steps.sentence(), tuple(steps.found))
+
+
+class _Steps:
+    """What the names of a selection come to, one after the other."""
+
+    __slots__ = ("executes", "found", "settled")
+
+    def __init__(self) -> None:
+        self.found: list[tuple[str, str]] = []
+        self.executes: str | None = None
+        self.settled = False
+        """Whether it is known what runs, which may still decline the arguments."""
+
+    def add(self, name: str, text: str, *, runs: str | None = None, ends: bool = False) -> None:
+        """Add what a name comes to: what runs then, and whether the call would end here by an error."""
+        if (runs is not None or ends) and not self.settled:
+            self.executes = runs
+            self.settled = True
+        self.found.append((name, text))
+
+    def sentence(self) -> str:
+        """Return the steps in one line."""
+        parts = [f"{name}: {text}" for name, text in self.found]
+        may = [index for index, (_, text) in enumerate(self.found) if text == _MAY_DECLINE]
+        return "; ".join(f"then {part}" if index - 1 in may else part for index, part in enumerate(parts))
+
+
+def _walk(
+    dispatch: Dispatch, record: Dispatched, choice: Choice, source: str, state: State, steps: _Steps
+) -> None:
+    """Follow a selection as a call would, up to what surely runs."""
     try:
-        for candidate in dispatch.candidates(record, choice, source, state):
-            if candidate.runs_host:
-                reason = "; ".join([*attempts, f"{CPU}: {candidate.reason}"])
-                return Explanation(name, choice.reading, source, CPU, reason)
-            if candidate.plan is not None:
-                may = " unless it declines the arguments" if candidate.plan.can_run is not None else ""
-                reason = "; ".join([*attempts, f"{candidate.name}: runs{may}"])
-                return Explanation(name, choice.reading, source, candidate.name, reason)
-            detail = f" ({_first_line(candidate.problem)})" if candidate.problem is not None else ""
-            attempts.append(f"{candidate.name}: {candidate.reason}{detail}")
-    except (BackendError, BackendNotInstalledError) as error:
-        return Explanation(name, choice.reading, source, None, "; ".join([*attempts, str(error)]))
-    if selection.fallback() == "raise":
-        return Explanation(name, choice.reading, source, None, "; ".join([*attempts, "settings.fallback is 'raise'"]))
-    return Explanation(name, choice.reading, source, CPU, "; ".join([*attempts, f"{CPU}: runs as fallback"]))
+        for candidate in dispatch.candidates(record, choice, source, state, used=False):
+            plan = candidate.plan
+            if candidate.runs_host or (plan is not None and plan.can_run is None):
+                steps.add(candidate.name, candidate.reason, runs=candidate.name)
+                for name in choice.names[len(steps.found) :]:
+                    steps.add(name, "not needed")
+                return
+            if plan is not None:
+                steps.add(candidate.name, _MAY_DECLINE, runs=candidate.name)
+            else:
+                detail = f" ({_first_line(candidate.problem)})" if candidate.problem is not None else ""
+                steps.add(candidate.name, f"{candidate.reason}{detail}")
+    except BackendError as error:
+        # What stands behind is never asked, since the call ends here.
+        steps.add(choice.names[len(steps.found)], f"would raise: {error}", ends=True)
+        return
+    if dispatch.selection.fallback() == "raise":
+        steps.add(CPU, "does not run, since settings.fallback is 'raise'", ends=True)
+    else:
+        steps.add(CPU, "runs as fallback", runs=CPU)
 
 
 def _first_line(error: Exception) -> str:

@@ -55,8 +55,10 @@ class Resolver:
 
     # -- selections --------------------------------------------------------------------------------------------------
 
-    def choice(self, value: Any, source: str = "argument") -> Choice:
+    def choice(self, value: Any, source: str = "argument", *, used: bool = True) -> Choice:
         """Return the selection that a name, or a list or tuple of names, stands for.
+
+        Who only looks does not use it: nobody is warned of what would be used.
 
         Raises
         ------
@@ -64,7 +66,7 @@ class Resolver:
             If a name cannot be selected; see the subclasses.
         """
         if isinstance(value, str):
-            name = self._canonical(plain(value), source)
+            name = self._canonical(plain(value), source, used=used)
             choice = self._interned((name,), is_order=False)
             self.known[plain(value)] = choice
             return choice
@@ -80,11 +82,12 @@ class Resolver:
     def _interned(self, names: tuple[str, ...], *, is_order: bool) -> Choice:
         return self._choices.setdefault((names, is_order), Choice(names, is_order=is_order))
 
-    def _canonical(self, name: str, source: str) -> str:
+    def _canonical(self, name: str, source: str, *, used: bool) -> str:
         if name == CPU:
             return CPU
         backend = self.backend(name, source)
-        self.note_use(backend)
+        if used:
+            self.note_use(backend)
         return backend.name
 
     def _order(self, values: Sequence[object], source: str) -> Choice:
@@ -186,7 +189,7 @@ class Resolver:
         if answer is not None:
             raise self._load_error(name, answer, source)
         if owner is not None:
-            raise self._not_verified(name, owner, source)
+            raise self.not_verified(name, owner, source)
         refused = self._refused_under(name)
         if refused is not None:
             raise self._refused_error(name, refused, source)
@@ -308,7 +311,7 @@ class Resolver:
             source=source,
         )
 
-    def _not_verified(self, name: str, owner: TrustedBackend, source: str) -> BackendError:
+    def not_verified(self, name: str, owner: TrustedBackend, source: str) -> BackendError:
         """Say why a trusted backend cannot be used: it failed, it is misnamed, or it is not installed."""
         verified = self._registry.candidates(owner)
         for entry in verified:

@@ -18,7 +18,12 @@ from scverse_backends._plan import BACKEND_PARAMETER, Names, backend_only
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from typing import Any
+    from typing import Any, Protocol
+
+    class SignatureSource(Protocol):
+        """What a merged signature is put together by."""
+
+        def signature(self) -> Signature: ...
 
 BACKEND_ANNOTATION = str | Sequence[str] | None
 """A real object and no text, so that it resolves in every namespace."""
@@ -271,25 +276,25 @@ class MergedSignature(Signature):
 
     __slots__ = ("_source",)
 
-    def __init__(self, source: Callable[[], Signature]) -> None:
+    def __init__(self, source: SignatureSource) -> None:
         self._source = source
 
     @property
     def _parameters(self) -> Mapping[str, Parameter]:
-        return self._source().parameters
+        return self._source.signature().parameters
 
     @property
     def _return_annotation(self) -> Any:
-        return self._source().return_annotation
+        return self._source.signature().return_annotation
 
     def replace(self, **changes: Any) -> Signature:
         """Return a plain signature with other parameters or another return annotation."""
-        return self._source().replace(**changes)
+        return self._source.signature().replace(**changes)
 
     __replace__ = replace
 
     def __reduce__(self) -> Any:
-        return self._source().__reduce__()
+        return self._source.signature().__reduce__()
 
     def __repr__(self) -> str:
-        return repr(self._source())
+        return repr(self._source.signature())

@@ -41,6 +41,9 @@ class Choice:
 CPU_CHOICE = Choice((CPU,))
 """The host implementation."""
 
+TRACED = Choice(("(traced)",))
+"""Stands where the short cut looks while a trace is open, so that every call takes the long way."""
+
 
 def _restored_choice(names: tuple[str, ...], is_order: bool) -> Choice:  # noqa: FBT001 - passed by position by pickle.
     return CPU_CHOICE if names == CPU_CHOICE.names and not is_order else Choice(names, is_order=is_order)
@@ -91,7 +94,7 @@ class Scope:
 class State:
     """What is in force in one context. Never changed, only replaced."""
 
-    __slots__ = ("choice", "fallback", "running", "scopes", "traces")
+    __slots__ = ("choice", "fallback", "running", "scopes", "short", "traces")
 
     def __init__(
         self,
@@ -104,6 +107,8 @@ class State:
         """The implementations that are running, each as backend and function."""
         self.traces = traces
         self.choice = next((scope.choice for scope in reversed(scopes) if scope.choice is not None), None)
+        self.short = TRACED if traces else self.choice
+        """What the short cut goes by: the choice, unless there is more to do than to follow it."""
         self.fallback = next((scope.fallback for scope in reversed(scopes) if scope.fallback is not None), None)
 
     def with_scope(self, scope: Scope) -> State:

@@ -217,10 +217,16 @@ async def _iterate_async(values: Any) -> AsyncGenerator[Any, Any]:
 # -- what a function's results need ------------------------------------------------------------------------------------
 
 
+_STEPWISE = 0x20 | 0x80 | 0x200
+"""The flags of generators, coroutines and async generators, as :mod:`inspect` names them."""
+
+
 def driver_for(function: Callable[..., Any]) -> Callable[[Any, Steps, str, str], Any] | None:
     """Return what drives a function's result, ``None`` for a function whose body runs when it is called."""
     import inspect
 
+    if type(function) is FunctionType and not function.__code__.co_flags & _STEPWISE and not function.__dict__:
+        return None  # Nearly every function, told without asking three times.
     if inspect.iscoroutinefunction(function):
         return drive_coroutine
     if inspect.isgeneratorfunction(function):

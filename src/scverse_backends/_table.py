@@ -4,66 +4,151 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-_WIDEST_CELL = 60
+WIDTH = 100
+"""Columns of a terminal that text is laid out for. Fixed, so that what is printed is the same in a log file."""
 
-# Colours are taken from the notebook's own text, so that the table reads in light and dark themes alike.
-_STYLE = (
-    "border-collapse:collapse;font-size:90%;line-height:1.4;color:inherit;background:transparent;border:none;"
-    "margin:0.3em 0"
-)
-_CELL = (
-    "text-align:left;vertical-align:top;padding:0.2em 0.9em 0.2em 0;border:none;"
-    "border-bottom:1px solid rgba(128,128,128,0.35);color:inherit;background:transparent;"
-    "overflow-wrap:break-word;max-width:32em;white-space:normal"
-)
+_GAP = "  "
+_INDENT = "    "
+_NARROWEST = 12
+_LONGEST_DETAIL = 1000
+
+# Colours are taken from the notebook's own text, so that the table reads in light and dark themes alike. What notebooks
+# and documentation themes say about tables is overruled where it would stripe, centre or squeeze this one.
+_LINE = "1px solid rgba(128,128,128,0.35)"
+_PLAIN = "color:inherit;background:transparent;border:none"
+_STYLE = f"{_PLAIN};border-collapse:collapse;table-layout:auto;width:auto;margin:0.3em 0;font-size:90%;line-height:1.4"
+_CELL = f"{_PLAIN};vertical-align:top;padding:0.25em 1.2em 0.25em 0;overflow-wrap:anywhere;white-space:normal"
+_WORD = "min-width:5em;max-width:26em"
+_NUMBER = "white-space:nowrap;font-variant-numeric:tabular-nums"
+# The text takes the width that the table has, and gives it none of its own.
+_DETAIL = "width:0;min-width:100%;padding-left:1.2em;box-sizing:border-box;opacity:0.8"
+
+
+class Row:
+    """The cells of one line, and what is too long for any of them: it stands below, across all columns."""
+
+    __slots__ = ("cells", "detail")
+
+    def __init__(self, cells: Sequence[str], detail: str = "") -> None:
+        self.cells = tuple(map(_shown, cells))
+        detail = _shown(detail)
+        self.detail = detail if len(detail) <= _LONGEST_DETAIL else detail[: _LONGEST_DETAIL - 1] + "…"
 
 
 class Table:
-    """A title, rows of text under headers, and notes below."""
+    """A title, rows of text under headers, and notes below.
 
-    __slots__ = ("headers", "notes", "rows", "title")
+    Parameters
+    ----------
+    title
+        What it is a table of.
+    headers
+        Names of the columns.
+    rows
+        What stands in them.
+    notes
+        Sentences below the table.
+    numbers
+        Headers of the columns that are aligned to the right.
+    """
+
+    __slots__ = ("_details", "_headers", "_notes", "_numbers", "_rows", "_title")
 
     def __init__(
-        self, title: str, headers: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str] = ()
+        self,
+        title: str,
+        headers: Sequence[str],
+        rows: Iterable[Row],
+        *,
+        notes: Iterable[str] = (),
+        numbers: Sequence[str] = (),
     ) -> None:
+        rows = list(rows)
         # Columns in which nothing stands would only take room.
-        used = [index for index in range(len(headers)) if any(row[index] for row in rows)] or range(len(headers))
-        self.title = title
-        self.headers = [headers[index] for index in used]
-        self.rows = [[row[index] for index in used] for row in rows]
-        self.notes = list(notes)
+        used = [index for index in range(len(headers)) if any(row.cells[index] for row in rows)]
+        self._title = _shown(title)
+        self._headers = [headers[index] for index in used]
+        self._rows = [[row.cells[index] for index in used] for row in rows]
+        self._details = [row.detail for row in rows]
+        self._notes = list(map(_shown, notes))
+        self._numbers = [header in numbers for header in self._headers]
 
     def text(self) -> str:
-        """Return the table as aligned lines."""
-        lines = [self.title]
-        if self.rows:
-            rows = [[_one_line(cell) for cell in row] for row in self.rows]
-            widths = [max(len(cell) for cell in column) for column in zip(self.headers, *rows, strict=True)]
-            for cells in (self.headers, ["-" * width for width in widths], *rows):
-                padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
-                lines.append("  ".join(padded).rstrip())
-        lines += self.notes
+        """Return the table as aligned lines; cells that are too long for one go on in the next."""
+        lines = _wrapped(self._title, WIDTH)
+        if self._rows:
+            widths = self._widths()
+            lines += self._laid_out(self._headers, widths)
+            lines.append(_GAP.join("-" * width for width in widths))
+            for cells, detail in zip(self._rows, self._details, strict=True):
+                lines += self._laid_out(cells, widths)
+                lines += [_INDENT + line for line in _wrapped(detail, WIDTH - len(_INDENT))]
+        for note in self._notes:
+            lines += _wrapped(note, WIDTH)
         return "\n".join(lines)
+
+    def _widths(self) -> list[int]:
+        """Return how wide each column is: as wide as its contents, or narrower where they fill the line."""
+        widths = [max(map(len, column)) for column in zip(self._headers, *self._rows, strict=True)]
+        narrowest = [max(len(header), min(width, _NARROWEST)) for header, width in zip(self._headers, widths, strict=True)]
+        excess = sum(widths) + len(_GAP) * (len(widths) - 1) - WIDTH
+        while excess > 0 and widths != narrowest:
+            widest = max(range(len(widths)), key=lambda index: widths[index] - narrowest[index])
+            widths[widest] -= 1
+            excess -= 1
+        return widths
+
+    def _laid_out(self, cells: Sequence[str], widths: Sequence[int]) -> list[str]:
+        wrapped = [_wrapped(cell, width) for cell, width in zip(cells, widths, strict=True)]
+        lines = []
+        for number in range(max(map(len, wrapped))):
+            parts = [column[number] if number < len(column) else "" for column in wrapped]
+            aligned = (
+                part.rjust(width) if right else part.ljust(width)
+                for part, width, right in zip(parts, widths, self._numbers, strict=True)
+            )
+            lines.append(_GAP.join(aligned).rstrip())
+        return lines
 
     def html(self) -> str:
         """Return the table as HTML; every text is escaped, since names and errors are foreign."""
-        from html import escape  # noqa: PLC0415 - only a notebook pays for this import.
+        from html import escape  # Only a notebook pays for this import.
 
-        def row(tag: str, cells: Sequence[str]) -> str:
-            return "".join(f'<{tag} style="{_CELL}">{escape(cell)}</{tag}>' for cell in cells)
-
-        parts = [f'<div style="color:inherit;overflow-x:auto"><div><b>{escape(self.title)}</b></div>']
-        if self.rows:
-            body = "".join(f"<tr>{row('td', cells)}</tr>" for cells in self.rows)
-            parts.append(
-                f'<table style="{_STYLE}"><thead><tr>{row("th", self.headers)}</tr></thead><tbody>{body}</tbody></table>'
+        def line(tag: str, cells: Sequence[str], border: str) -> str:
+            styles = (f"{_CELL};{_NUMBER};text-align:right" if n else f"{_CELL};{_WORD};text-align:left" for n in self._numbers)
+            inside = "".join(
+                f'<{tag} style="{style}">{escape(cell)}</{tag}>' for style, cell in zip(styles, cells, strict=True)
             )
-        parts += (f"<div>{escape(note)}</div>" for note in self.notes)
+            return f'<tr style="{_PLAIN};border-bottom:{border}">{inside}</tr>'
+
+        parts = [f'<div style="color:inherit;overflow-x:auto"><div><strong>{escape(self._title)}</strong></div>']
+        if self._rows:
+            parts.append(f'<table style="{_STYLE}"><thead>{line("th", self._headers, _LINE)}</thead><tbody>')
+            for cells, detail in zip(self._rows, self._details, strict=True):
+                parts.append(line("td", cells, "none" if detail else _LINE))
+                if detail:
+                    parts.append(
+                        f'<tr style="{_PLAIN};border-bottom:{_LINE}"><td colspan="{len(cells)}" style="{_CELL};'
+                        f'text-align:left;padding-top:0"><div style="{_DETAIL}">{escape(detail)}</div></td></tr>'
+                    )
+            parts.append("</tbody></table>")
+        parts += (f'<div style="font-size:90%">{escape(note)}</div>' for note in self._notes)
         return "".join(parts) + "</div>"
 
 
-def _one_line(text: str) -> str:
+def _wrapped(text: str, width: int) -> list[str]:
+    from textwrap import wrap  # Only who prints a table pays for this import.
+
+    return wrap(text, width, break_on_hyphens=False)
+
+
+def _shown(text: str) -> str:
+    """Return foreign text on one line, with what would control a terminal made visible."""
     joined = " ".join(text.split())
-    return joined if len(joined) <= _WIDEST_CELL else joined[: _WIDEST_CELL - 1] + "…"
+    if joined.isprintable():
+        return joined
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode() for one in joined
+    )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from scverse_backends._table import Table
+from scverse_backends._adapters import describe_error
+from scverse_backends._table import Row, Table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
+
+_SHOWN = 30
+"""Of longer traces, the table shows so many calls from the beginning and as many from the end."""
 
 
 class Call:
@@ -67,11 +71,13 @@ class Trace(list[Call]):
         return found
 
     def _table(self) -> Table:
-        rows = [tuple(_cells(call)) for call in self]
-        totals = [f"{name}: {count} calls, {_seconds(seconds)}" for name, (count, seconds) in self.totals().items()]
-        title = f"{len(self)} dispatched calls" if len(self) != 1 else "1 dispatched call"
-        headers = ("function", "requested", "source", "executed", "seconds", "reason", "exception")
-        return Table(title, headers, rows, notes=totals)
+        left_out = max(len(self) - 2 * _SHOWN, 0)
+        calls = [*self[:_SHOWN], *self[_SHOWN + left_out :]]
+        notes = [f"{left_out} calls between the first and the last {_SHOWN} are not shown."] if left_out else []
+        notes += [f"{name}: {_calls(count)}, {_seconds(seconds)}" for name, (count, seconds) in self.totals().items()]
+        headers = ("function", "requested", "source", "executed", "seconds", "reason")
+        rows = (Row(tuple(_cells(call)), _raised(call)) for call in calls)
+        return Table(_calls(len(self), "dispatched "), headers, rows, notes=notes, numbers=["seconds"])
 
     def __str__(self) -> str:
         return self._table().text()
@@ -91,13 +97,20 @@ def _cells(call: Call) -> Iterator[str]:
     yield call.executed or ""
     yield "running" if call.seconds is None else _seconds(call.seconds)
     yield call.reason or ""
-    yield type(call.exception).__name__ if call.exception is not None else ""
+
+
+def _raised(call: Call) -> str:
+    return "" if call.exception is None else f"raised {describe_error(call.exception)}"
+
+
+def _calls(count: int, kind: str = "") -> str:
+    return f"{count} {kind}call" if count == 1 else f"{count} {kind}calls"
 
 
 def _seconds(seconds: float) -> str:
     """Return a duration in the unit that a person would choose."""
     if seconds >= 1:
         return f"{seconds:.2f} s"
-    if seconds >= 1e-3:  # noqa: PLR2004 - a millisecond.
+    if seconds >= 1e-3:
         return f"{seconds * 1e3:.2f} ms"
     return f"{seconds * 1e6:.1f} µs"
