@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import gc
 import inspect
@@ -146,3 +147,18 @@ def test_leads_to() -> None:
     assert leads_to(shown, ours)
     assert leads_to(ours, ours)
     assert not leads_to(len, ours)
+
+
+def test_a_record_is_copied_with_all_that_belongs_to_it() -> None:
+    lab = make()
+    function = lab.backend_dispatch(renamed={"x": "data"})(around(lambda x: x))
+    record = record_of(function)
+    again = copy.copy(record)
+    assert again is not record
+    assert (again.name, again.attribute, again.function) == (record.name, record.attribute, record.function)
+    assert again.renamed == {"x": ("data", None)}
+    assert again.wrapper_ref() is function
+    # Its dispatcher knows it, and one that has none is nobody's.
+    assert lab.explain(function).executes == "cpu"
+    again.dispatch = None
+    assert copy.copy(again).dispatch is None

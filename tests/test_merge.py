@@ -467,3 +467,73 @@ def test_help_shows_the_options(host: Any, capsys: pytest.CaptureFixture[str]) -
     assert "size" in shown
     assert "How many at once." in shown
     assert functools.partial(module.score, 0)() == ("host", 0)
+
+
+def test_a_class_as_implementation_is_described_by_its_docstring_or_its_constructors() -> None:
+    class Score:
+        """Score.
+
+        Parameters
+        ----------
+        size
+            From the class.
+        """
+
+        def __init__(self, x: Any, *, size: int = 3, level: int = 1) -> None:
+            """Make one.
+
+            Parameters
+            ----------
+            size
+                Hidden.
+            level
+                From the constructor.
+            """
+
+    lab = make()
+
+    def score(x: Any) -> Any:
+        """Doc."""
+        return "host", x
+
+    function = lab.backend_dispatch(score)
+    lab.register(adapter(score=Score))
+    assert isinstance(function(0, level=2, backend="fast"), Score)
+    assert "From the class." in function.__doc__
+    assert "From the constructor." in function.__doc__
+    assert "Hidden." not in function.__doc__
+
+
+def test_what_was_shown_is_brought_back(host: Any) -> None:
+    from scverse_backends.testing import temporary_backend
+
+    module = host(FILLED)
+    module.dispatcher.register(adapter("slow", score=slow_score))
+
+    def state() -> Any:
+        return module.score.__doc__, str(inspect.signature(module.score)), dict(module.score.__annotations__)
+
+    before = state()
+    with temporary_backend(module.dispatcher, adapter(score=fast_score)):
+        assert "size (fast, slow)" in module.score.__doc__
+        during = state()
+    assert state() == before != during
+
+
+def test_a_second_adapter_of_the_same_name_replaces_the_first(host: Any) -> None:
+    module = host(FILLED)
+    module.dispatcher.register(adapter(score=fast_score))
+    module.dispatcher.unregister("fast")
+    module.dispatcher.register(adapter(score=slow_score))
+    assert "level (fast)" in module.score.__doc__
+    assert "How many at once." not in module.score.__doc__
+    assert module.score(0, level=1, backend="fast") == ("slow", 0, 5)
+
+
+def test_the_hosts_own_text_is_never_touched(host: Any) -> None:
+    module = host(FILLED)
+    module.dispatcher.register(adapter(score=fast_score))
+    own = inspect.unwrap(module.score)
+    assert "backend" not in own.__doc__
+    assert "size" not in own.__doc__
+    assert "backend" not in own.__annotations__

@@ -301,3 +301,25 @@ def test_a_namespace_without_a_name_is_a_user_too() -> None:
     with pytest.warns(FallbackWarning) as caught:
         exec(compile("warner.warn(FallbackWarning('nameless'))", "<nameless>", "exec"), scope)
     assert (caught[0].filename, caught[0].lineno) == ("<nameless>", 1)
+
+
+def test_a_warning_aside_never_breaks_anything() -> None:
+    warner = Warner("lab", ["lab"])
+    # The suite turns warnings into errors: nothing is raised, and nothing counts as said.
+    warner.warn_aside("key", FallbackWarning("aside"))
+    assert warner.given == frozenset()
+    with pytest.warns(FallbackWarning, match="aside"):
+        warner.warn_aside("key", FallbackWarning("aside"))
+    assert warner.given == {"key"}
+    warner.warn_aside("key", FallbackWarning("aside"))
+
+
+def test_where_every_frame_is_skipped_the_outermost_stands_for_the_user() -> None:
+    stack = []
+    frame = inspect.currentframe()
+    while frame is not None:
+        stack.append(frame.f_code)
+        last, frame = frame, frame.f_back
+    with pytest.warns(FallbackWarning) as caught:
+        Warner("lab", ["lab"]).warn(FallbackWarning("nobody"), stack)
+    assert caught[0].filename == last.f_code.co_filename
