@@ -241,6 +241,8 @@ class _Signatures:
         self._converted = {new for new, (_, convert) in record.renamed.items() if convert is not None}
         hidden = {old for old, _ in record.renamed.values()}
         self._options = backend_only(self._host_names, self._names) - hidden
+        self._reported: set[str] = set()
+        """Options that the host may have renamed: with that repaired, nothing else is wrong with them."""
 
     def _problem(self, parameter: str, severity: Severity, message: str, advice: str) -> Problem:
         return Problem(self._name, parameter, severity, message, advice)
@@ -271,6 +273,8 @@ class _Signatures:
     def _missing(self, parameter: Parameter) -> Problem:
         name = parameter.name
         likely = self._renamed_from(parameter)
+        if likely is not None:
+            self._reported.add(likely)
         meant = f" The host may have renamed {likely!r}." if likely is not None else ""
         if parameter.default is Parameter.empty:
             text = f"The host requires this parameter and the backend lacks it, so every call fails.{meant}"
@@ -299,7 +303,7 @@ class _Signatures:
     def _unreachable(self) -> Iterator[Problem]:
         old_names = set(self._old.values())
         for name, parameter in self._theirs.items():
-            if name not in self._names.all or name in self._host_names.all or name in old_names:
+            if name not in self._names.all or name in self._host_names.all or name in old_names | self._reported:
                 continue
             if name in self._options:
                 if parameter.default is Parameter.empty:
@@ -317,7 +321,7 @@ class _Signatures:
     def _undocumented(self) -> Iterator[Problem]:
         described = parameter_docs(_documentation(self._implementation))
         for name in self._theirs:
-            if name in self._options and (name not in described or not any(described[name].description)):
+            if name in self._options - self._reported and (name not in described or not any(described[name].description)):
                 text = "This option shows in the host's help without a word."
                 yield self._problem(name, "warning", text, "Describe it under Parameters in the docstring.")
 
