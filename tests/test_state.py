@@ -49,7 +49,12 @@ def test_without_removes_the_innermost_scope_of_an_owner_only():  # 1.4
 def test_reassigned_keeps_what_was_not_assigned():  # 1.3
     state = State((Scope(1, FAST, "raise"),), (("a", "b"),), ("t",))
     changed = state.reassigned(choice=OTHER)
-    assert (changed.choice, changed.fallback, changed.running, changed.traces) == (OTHER, "raise", (("a", "b"),), ("t",))
+    assert (changed.choice, changed.fallback, changed.running, changed.traces) == (
+        OTHER,
+        "raise",
+        (("a", "b"),),
+        ("t",),
+    )
     changed = state.reassigned(fallback="warn")
     assert (changed.choice, changed.fallback, changed.scopes[0].owner) == (FAST, "warn", 1)
 
