@@ -8,11 +8,13 @@ import sys
 import pytest
 
 from scverse_backends import BackendDispatcher
-from scverse_backends._live import _LIVE, enlist, live_dispatchers, restore
+from scverse_backends._entry_points import RegisteredRecord
+from scverse_backends._live import _LIVE, _after_fork, enlist, live_dispatchers, restore
 from scverse_backends.exceptions import BackendError
 
 
 class Dispatcher:
+    name = "mine"
     settings = "its settings"
 
 
@@ -65,3 +67,15 @@ def test_a_module_that_creates_none(module):
     with pytest.raises(BackendError, match=f"importing '{module}' creates none.*importable module") as caught:
         restore((module, "no.backends", "no_host", 0))
     assert caught.value.host == "no_host"
+
+
+def test_a_forked_child_opens_the_locks_of_every_dispatcher():  # 2.9
+    dispatcher = BackendDispatcher(entrypoint_group="fork.backends", host_name="fork_host")
+    entry = dispatcher._registry.read(RegisteredRecord("mine", Dispatcher))
+    dispatcher._registry.add(entry)
+    lock = dispatcher._registry._lock
+    entry.loading = {-1}  # A thread of the parent.
+    gc.collect()  # The stand-ins of other tests.
+    _after_fork()
+    assert entry.loading == set()
+    assert dispatcher._registry._lock is not lock
