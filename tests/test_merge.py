@@ -6,6 +6,7 @@ import functools
 import inspect
 import sys
 import textwrap
+import threading
 import types
 import typing
 import uuid
@@ -537,3 +538,94 @@ def test_the_hosts_own_text_is_never_touched(host: Any) -> None:
     assert "backend" not in own.__doc__
     assert "size" not in own.__doc__
     assert "backend" not in own.__annotations__
+
+
+class Documented:
+    """Calls like a function, and raises what it is told to when somebody reads about it."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def __call__(self, x: Any, *, size: int = 3) -> Any:
+        return "fast", x
+
+    @property
+    def __doc__(self) -> Any:  # type: ignore[override]  # the point of it.
+        raise self.error
+
+
+class Wrapping(Documented):
+    __doc__ = "Nothing to be told here."
+
+    @property
+    def __wrapped__(self) -> Any:
+        raise self.error
+
+
+@pytest.mark.parametrize("kind", [Documented, Wrapping])
+def test_whatever_reading_about_an_implementation_raises_loses_only_this_merge(kind: Any) -> None:
+    lab = make()
+    function = lab.backend_dispatch(name="score")(lambda x: ("host", x))
+    other = lab.backend_dispatch(name="other")(lambda x: ("host", x))
+    lab.register(adapter(score=kind(SystemExit("no")), other=fast_score))
+    assert list(inspect.signature(function).parameters) == ["x", "backend"]
+    assert "size" in inspect.signature(other).parameters
+    assert function(0, backend="fast") == ("fast", 0)
+
+
+@pytest.mark.parametrize("kind", [Documented, Wrapping])
+def test_ctrl_c_while_reading_about_an_implementation_passes(kind: Any) -> None:
+    lab = make()
+    function = lab.backend_dispatch(name="score")(lambda x: ("host", x))
+    with pytest.raises(KeyboardInterrupt):
+        lab.register(adapter(score=kind(KeyboardInterrupt())))
+    assert function(0) == ("host", 0)
+
+
+def test_classes_show_the_options_of_constructors() -> None:
+    lab = make()
+
+    class Model:
+        """Model."""
+
+        def __init__(self, x: Any) -> None:
+            self.x = x
+
+    before = Model.__annotations__.copy() if hasattr(Model, "__annotations__") else {}
+    Model = lab.backend_class(Model)
+
+    class FastModel:
+        def __init__(self, x: Any, *, size: int = 3) -> None:
+            self.x = x
+
+    lab.register(adapter(Model=FastModel))
+    assert "size" in inspect.signature(Model).parameters
+    # The annotations of a class are those of its attributes, and no options.
+    assert Model.__annotations__ == before
+    lab.unregister("fast")
+    assert "size" not in inspect.signature(Model).parameters
+
+
+def test_functions_that_a_temporary_backend_leaves_alone() -> None:
+    from scverse_backends.testing import temporary_backend
+
+    lab = make()
+    first = lab.backend_dispatch(name="score")(lambda x: x)
+    second = lab.backend_dispatch(name="embed")(lambda x: x)
+    with temporary_backend(lab, adapter(score=fast_score)):
+        assert "size" in inspect.signature(first).parameters
+        assert "size" not in inspect.signature(second).parameters
+    assert "size" not in inspect.signature(first).parameters
+
+
+def test_a_forked_child_finds_the_lock_open() -> None:
+    lab = make()
+    function = lab.backend_dispatch(name="score")(lambda x: x)
+    merger = lab._built().merger
+    thread = threading.Thread(target=merger._lock.acquire)
+    thread.start()
+    thread.join()
+    assert not merger._lock.acquire(blocking=False)
+    merger.after_fork()
+    lab.register(adapter(score=fast_score))
+    assert "size" in inspect.signature(function).parameters

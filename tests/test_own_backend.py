@@ -349,3 +349,30 @@ def test_the_attribute_can_have_another_name() -> None:
     assert umap.__name__ == "umap"
     assert umap(0, backend="fast") == ("fast", 0)
     assert list(lab.functions()) == ["pl_umap"]
+
+
+class Unresolved:
+    __name__ = "unresolved"
+
+    @property
+    def __signature__(self) -> Any:
+        raise NameError("not there yet")
+
+    def __call__(self, x: Any) -> Any:
+        return x
+
+
+def test_a_signature_that_names_what_is_not_there_cannot_be_inspected() -> None:
+    with pytest.raises(TypeError, match="cannot be inspected .not there yet."):
+        make().backend_dispatch(Unresolved())
+
+
+def test_a_function_that_uses_a_name_which_is_bound_later() -> None:
+    lab = make()
+
+    @lab.backend_dispatch
+    def score(x: Any) -> Any:
+        return x, later
+
+    later = 1
+    assert score(0) == (0, 1)

@@ -591,3 +591,145 @@ def test_any_call_of_any_two_signatures(host: Shape, theirs: Shape, data: st.Dat
             continue
         signature.bind(*args, **kwargs)
         assert function(*args, **kwargs) == plain(*args, **kwargs)
+
+
+# -- 4.9: what is installed and has not been loaded ----------------------------------------------------------------------
+
+
+def test_an_option_may_belong_to_a_backend_that_has_not_been_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    import importlib.metadata
+
+    waiting = importlib.metadata.EntryPoint("later", "no_such_module:Adapter", "routing_lab.backends")
+    monkeypatch.setattr(
+        importlib.metadata, "entry_points", lambda **_: importlib.metadata.EntryPoints([waiting])
+    )
+    dispatcher = make()
+    function = dispatcher.backend_dispatch(define("def f(x): return 'host', x"))
+    with pytest.raises(TypeError, match="unexpected keyword argument 'size'.*not loaded.*'later'"):
+        function(0, size=1)
+    dispatcher.register(adapter(f=define("def f(x): return 'fast', x")))
+    with pytest.raises(TypeError, match="unexpected keyword argument 'size'.*ran on backend 'fast'.*'later'"):
+        function(0, size=1, backend="fast")
+    # An argument that is missing is no option.
+    with pytest.raises(TypeError, match=r"positional argument: 'x'$"):
+        function()
+
+
+# -- the short way and the state around a call ---------------------------------------------------------------------------
+
+
+def test_what_a_body_selects_ends_with_the_call() -> None:
+    dispatcher = make()
+    choices = dispatcher.settings
+
+    def body(x: Any) -> Any:
+        before = choices.backend
+        choices.backend = "slow"
+        return x, before, choices.backend
+
+    function = dispatcher.backend_dispatch(define("def f(x): return body(x)", body=body))
+    dispatcher.register(adapter(f=lambda x: body(x)))
+    dispatcher.register(adapter("slow"))
+    with choices.use_backend("slow"):
+        for _ in range(3):
+            assert function(0, backend="cpu") == (0, "cpu", "slow")
+            assert function(0, backend="fast") == (0, "fast", "slow")
+            assert choices.backend == "slow"
+    assert choices.backend == "cpu"
+
+
+def test_a_body_that_wakes_the_process_up_while_it_runs_on_the_host() -> None:
+    dispatcher = make()
+
+    def body(x: Any) -> Any:
+        with dispatcher.settings.use_backend("fast"):
+            inside = dispatcher.settings.backend
+        return inside, dispatcher.settings.backend
+
+    function = dispatcher.backend_dispatch(define("def f(x): return body(x)", body=body))
+    dispatcher.register(adapter("fast"))
+    assert dispatcher.settings.backend == "cpu"
+    assert function(0, backend="cpu") == ("fast", "cpu")
+    assert function(0, backend="cpu") == ("fast", "cpu")
+    assert dispatcher.settings.backend == "cpu"
+
+
+def test_names_of_other_types_take_the_long_way() -> None:
+    class Name(str):
+        __slots__ = ()
+
+    function = pair("x", "x")
+    for backend in (Name("fast"), ["fast"], ("fast", "cpu")):
+        for _ in range(2):
+            assert function(0, backend=backend) == ("fast", {"x": 0})
+    for backend in (Name("cpu"), ["cpu"]):
+        assert function(0, backend=backend) == ("host", {"x": 0})
+
+
+def test_a_wrong_call_on_the_host_after_something_was_selected() -> None:
+    dispatcher = make()
+    function = dispatcher.backend_dispatch(define("def f(x): return 'host', x"))
+    dispatcher.register(adapter(f=define("def f(x, *, size=1): return 'fast', x")))
+    with dispatcher.settings.use_backend("fast"):
+        assert function(0) == ("fast", 0)
+        for _ in range(2):
+            with pytest.raises(TypeError, match="'size'.*ran on the host implementation"):
+                function(0, size=1, backend="cpu")
+            with pytest.raises(TypeError, match=r"positional argument: 'x'$"):
+                function(backend="cpu")
+    with pytest.raises(TypeError, match="'size'.*ran on the host implementation"):
+        function(0, size=1)
+
+
+def test_traces_record_what_ran_and_what_was_raised() -> None:
+    dispatcher = make()
+    function = dispatcher.backend_dispatch(define("def f(x): return 'host', x"))
+    dispatcher.register(adapter(f=lambda x: 1 / x))
+    with dispatcher.settings.trace() as calls:
+        assert function(0) == ("host", 0)
+        assert function(1, backend="fast") == 1
+        with pytest.raises(ZeroDivisionError):
+            function(0, backend="fast")
+        with pytest.raises(TypeError):
+            function()
+    assert [call.executed for call in calls][:3] == ["cpu", "fast", "fast"]
+    assert [type(call.exception) for call in calls] == [type(None), type(None), ZeroDivisionError, TypeError]
+
+
+def test_bodies_that_run_in_steps_are_routed_when_they_are_called() -> None:
+    dispatcher = make()
+
+    def steps(x: Any, k: int = 1) -> Any:
+        yield "host", x
+
+    function = dispatcher.backend_dispatch(name="steps")(steps)
+
+    def theirs(x: Any) -> Any:
+        yield 1 / x
+
+    dispatcher.register(adapter(steps=theirs))
+    with pytest.warns(DroppedArgumentWarning):
+        assert list(function(1, k=2, backend="fast")) == [1]
+    with pytest.raises(TypeError, match="missing 1 required"):
+        function(backend="fast")
+    with dispatcher.settings.trace() as calls:
+        with pytest.raises(TypeError, match="missing 1 required"):
+            function(backend="fast")
+        with pytest.raises(ZeroDivisionError):
+            list(function(0, backend="fast"))
+        left = function(1)
+        next(left)
+        left.close()
+    assert [type(call.exception) for call in calls] == [TypeError, ZeroDivisionError, type(None)]
+
+
+def test_a_wrong_call_with_cpu_before_anything_was_selected() -> None:
+    dispatcher = make()
+    function = dispatcher.backend_dispatch(define("def f(x): return 'host', x"))
+    assert function(0) == ("host", 0)
+    for _ in range(2):
+        with pytest.raises(TypeError, match="missing 1 required"):
+            function(backend="cpu")
+        with pytest.raises(TypeError, match="missing 1 required"):
+            function()
+    assert dispatcher.settings.backend == "cpu"

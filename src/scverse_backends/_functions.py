@@ -20,6 +20,7 @@ from scverse_backends._labels import CPU
 from scverse_backends._merge import write_annotations
 from scverse_backends._own_backend import OwnBackend
 from scverse_backends._plan import BACKEND_PARAMETER
+from scverse_backends._signature import signature_of
 from scverse_backends._state import CPU_CHOICE, leave_call
 from scverse_backends._steps import Steps, driver_for, like
 
@@ -333,13 +334,9 @@ def _parameter_names(function: Any, what: str) -> Iterator[str]:
         yield from code.co_varnames[:count]
         return
     try:
-        parameters = inspect.signature(function).parameters.values()
-    except NameError:
         # Annotations that cannot be evaluated yet say nothing against the function.
-        from scverse_backends._signature import signature_of  # noqa: PLC0415 - as rare as the case.
-
         parameters = signature_of(function).parameters.values()
-    except (TypeError, ValueError) as error:
+    except (NameError, TypeError, ValueError) as error:
         raise TypeError(f"{what} cannot be inspected ({error}), so no backend could be called like it.") from error
     for parameter in parameters:
         if parameter.kind is inspect.Parameter.VAR_POSITIONAL:

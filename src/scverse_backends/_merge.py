@@ -243,8 +243,8 @@ def _options(record: Dispatched) -> list[Option]:
 
 def write_annotations(record: Dispatched, wrapper: Any) -> None:
     """Show the annotations of ``backend`` and of the merged options beside the host's."""
-    if DEFERRED_ANNOTATIONS:
-        from scverse_backends._annotate import Annotate  # noqa: PLC0415 - Python 3.14 and later.
+    if DEFERRED_ANNOTATIONS:  # Python 3.14 and later.
+        from scverse_backends._annotate import Annotate  # noqa: PLC0415 - does not exist before.
 
         # Setting it anew empties Python's own cache.
         wrapper.__annotate__ = Annotate(record)

@@ -98,11 +98,11 @@ def signature_of(function: Callable[..., Any]) -> Signature:
     try:
         return inspect.signature(function)
     except NameError:
-        if not DEFERRED_ANNOTATIONS:
-            raise
-        import annotationlib  # noqa: PLC0415 - Python 3.14 and later.
+        if DEFERRED_ANNOTATIONS:  # Python 3.14 and later: what an annotation names may be defined after it.
+            import annotationlib  # noqa: PLC0415 - as above.
 
-        return inspect.signature(function, annotation_format=annotationlib.Format.FORWARDREF)
+            return inspect.signature(function, annotation_format=annotationlib.Format.FORWARDREF)
+        raise
 
 
 def implementation_signature(implementation: Any) -> Signature | None:
