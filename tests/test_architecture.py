@@ -45,6 +45,8 @@ CORE = (
     "_merge",
     "_table",
     "_trace",
+    "_implementations",
+    "_routing",
     "_dispatch",
     "_report",
     "_functions",

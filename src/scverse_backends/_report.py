@@ -352,7 +352,7 @@ def _walk(
 ) -> None:
     """Follow a selection as a call would, up to what surely runs."""
     try:
-        for candidate in dispatch.candidates(record, choice, source, state, used=False):
+        for candidate in dispatch.routing.candidates(record, choice, source, state, used=False):
             plan = candidate.plan
             if candidate.runs_host or (plan is not None and plan.can_run is None):
                 steps.add(candidate.name, candidate.reason, runs=candidate.name)
