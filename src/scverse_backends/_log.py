@@ -1,4 +1,4 @@
-"""The logger ``scverse_backends``. :mod:`logging` is imported when there is something that somebody may want to read."""
+"""The logger ``scverse_backends``; :mod:`logging` is imported when there is something that somebody may read."""
 
 from __future__ import annotations
 

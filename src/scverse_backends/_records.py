@@ -28,8 +28,12 @@ class LiveRecords:
     def __init__(self) -> None:
         refs: dict[int, WrapperRef] = {}
         self._refs = refs
+
         # One function for all references, since there are as many of them as decorated functions.
-        self._forget = lambda dead: refs.pop(id(dead), None)
+        def forget(dead: ref[Any]) -> None:
+            refs.pop(id(dead), None)
+
+        self._forget = forget
 
     def add(self, record: Dispatched, wrapper: Any) -> None:
         """Keep sight of a record for as long as what was decorated lives."""
