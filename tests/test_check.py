@@ -102,7 +102,7 @@ def test_all_problems_at_once(d):
     ]
 
 
-# -- exports -------------------------------------------------------------------------------------------------------------
+# -- exports -----------------------------------------------------------------------------------------------------------
 
 
 def test_export_no_host_function_has_with_a_suggestion(d):
@@ -199,7 +199,7 @@ def test_no_signature(d):
     assert "cannot be read" in problem.message
 
 
-# -- kinds of functions --------------------------------------------------------------------------------------------------
+# -- kinds of functions ------------------------------------------------------------------------------------------------
 
 
 def test_asynchronous_functions(d):
@@ -237,7 +237,7 @@ def test_can_run_is_callable(d, wrap):
     assert found(d, score=wrap(score)) == []
 
 
-# -- parameters ----------------------------------------------------------------------------------------------------------
+# -- parameters --------------------------------------------------------------------------------------------------------
 
 
 def test_kinds_that_differ_are_worth_a_note(d):
@@ -355,7 +355,7 @@ def test_old_names_count_as_the_new_ones(d):  # 4.13
     ]
 
 
-# -- a host's release ----------------------------------------------------------------------------------------------------
+# -- a host's release --------------------------------------------------------------------------------------------------
 
 
 def version(host_function):
@@ -396,7 +396,7 @@ def test_a_renamed_required_parameter_is_an_error():
     assert keep is not None
 
 
-# -- the adapter ---------------------------------------------------------------------------------------------------------
+# -- the adapter -------------------------------------------------------------------------------------------------------
 
 
 def test_names_and_aliases(d):
@@ -441,6 +441,18 @@ def installed(monkeypatch):
     return install
 
 
+def test_a_trusted_backend_hears_nothing_of_trust():
+    dispatcher = BackendDispatcher(
+        entrypoint_group="checked.backends",
+        host_name="checked",
+        trusted_backends={"fast": {"package": "checked-fast"}},
+    )
+    with temporary_backend(dispatcher, SimpleNamespace(name="fast"), distribution="checked-fast"):
+        report = check_backend(dispatcher, "fast")
+    assert list(report) == []
+    assert str(report) == "checked: backend 'fast' (checked-fast): 0 errors, 0 warnings, 0 notes"
+
+
 def test_what_others_quarrel_about(d):
     with (
         temporary_backend(d, SimpleNamespace(name="first", aliases=["quick"])),
@@ -480,7 +492,7 @@ def test_unknown_backend(d, installed):
         check_backend(d, "cpu!")
 
 
-# -- what importing costs ------------------------------------------------------------------------------------------------
+# -- what importing costs ----------------------------------------------------------------------------------------------
 
 
 def test_the_cost_of_importing(d, installed, monkeypatch):
@@ -517,11 +529,13 @@ def test_the_measurement(tmp_path, monkeypatch):
     assert "measured_adapter" not in sys.modules
 
 
-# -- the report ----------------------------------------------------------------------------------------------------------
+# -- the report --------------------------------------------------------------------------------------------------------
 
 
 def test_the_report_is_text_for_an_issue(d, installed):
-    installed(Point("fast", SimpleNamespace(name="fast", score=lambda features=None, *, method="x", copy=True: never())))
+    installed(
+        Point("fast", SimpleNamespace(name="fast", score=lambda features=None, *, method="x", copy=True: never()))
+    )
     report = check_backend(d, "fast")
     assert str(report) == repr(report)
     assert str(report).splitlines() == [

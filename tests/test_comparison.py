@@ -15,6 +15,7 @@ import pytest
 from scverse_backends import BackendDispatcher
 from scverse_backends.testing import Comparison, ComparisonRecord, _comparison, compare
 
+
 class Host:
     """A host of one function, whose implementations note that they ran, and under which fallback policy."""
 
@@ -231,7 +232,10 @@ def test_keyboard_interrupt_passes(host):
 
 
 def test_what_cannot_be_compared_is_not_equal(host):
-    record = compare(host(lambda: object(), fast=lambda: object()).function)[1]
+    def opaque():
+        return object()
+
+    record = compare(host(opaque, fast=opaque).function)[1]
     assert (record.agrees, record.where, record.note) == (None, "result", "not compared: builtins.object (object)")
 
 

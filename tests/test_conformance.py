@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import unittest
+import warnings
 from types import SimpleNamespace
 
 import pytest
@@ -91,21 +92,23 @@ def test_malformed_functions(host, functions):
 
 
 def test_unknown_functions(host):
-    with pytest.raises(ValueError, match=r"Unknown conformance functions: \['dubble'\]. There are checks for \['double"):
+    with pytest.raises(
+        ValueError, match=r"Unknown conformance functions: \['dubble'\]. There are checks for \['double"
+    ):
         conform(host, {"double": print}, functions=["double", "dubble"])
 
 
-# -- a backend that cannot be had ----------------------------------------------------------------------------------------
+# -- a backend that cannot be had --------------------------------------------------------------------------------------
 
 
 def test_unknown_backend_shows_what_there_is(host):
-    with pytest.raises(ValueError, match="Backend 'fsat' not found: .*Did you mean 'fast'") as caught:
+    with pytest.raises(ValueError, match=r"Backend 'fsat' not found: .*Did you mean 'fast'") as caught:
         conform(host, {}, backend_name="fsat")
     assert isinstance(caught.value.__cause__, UnknownBackendError)
 
 
 def test_settings_are_asked_too(host):
-    with pytest.raises(ValueError, match="Backend 'fsat' not found: .*Did you mean 'fast'"):
+    with pytest.raises(ValueError, match=r"Backend 'fsat' not found: .*Did you mean 'fast'"):
         conform(host, {}, backend_name="fsat", get_backend=host.d.settings.get_backend)
 
 
@@ -148,16 +151,17 @@ def failing(monkeypatch):
 @pytest.mark.parametrize("action", ["error", "ignore", "always"])
 @pytest.mark.parametrize("bound", [True, False])
 def test_a_load_error_is_shown(failing, action, bound, recwarn):
-    get_backend = failing.get_backend if bound else lambda name: failing.get_backend(name)
-    import warnings  # noqa: PLC0415 - beside what it changes.
+    def indirect(name):
+        return failing.get_backend(name)
 
+    get_backend = failing.get_backend if bound else indirect
     with warnings.catch_warnings():
         warnings.simplefilter(action, BackendLoadWarning)
-        with pytest.raises(ValueError, match="Backend 'bad' not found: .*libcuda is missing"):
+        with pytest.raises(ValueError, match=r"Backend 'bad' not found: .*libcuda is missing"):
             run_conformance(backend_name="bad", tests={}, get_backend=get_backend)
 
 
-# -- how a check can end -------------------------------------------------------------------------------------------------
+# -- how a check can end -----------------------------------------------------------------------------------------------
 
 
 def raising(error):
@@ -250,7 +254,7 @@ def test_a_lazy_attribute_that_fails_is_that_checks_failure(host):
             conform(host, tests, backend_name="lazy")
 
 
-# -- require_dispatch ----------------------------------------------------------------------------------------------------
+# -- require_dispatch --------------------------------------------------------------------------------------------------
 
 
 def test_a_check_that_forgets_the_backend_fails(host):
@@ -327,4 +331,10 @@ def test_an_adapter_of_no_dispatcher_cannot_be_watched():
 def test_the_kit_works_without_pytest():
     code = "import sys; sys.modules['pytest'] = None; import scverse_backends.testing as t; print(*t.__all__)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert set(result.stdout.split()) >= {"check_backend", "compare", "isolated", "run_conformance", "temporary_backend"}
+    assert set(result.stdout.split()) >= {
+        "check_backend",
+        "compare",
+        "isolated",
+        "run_conformance",
+        "temporary_backend",
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import itertools
 import subprocess
 import sys
@@ -78,11 +79,13 @@ TESTS = """
 def test_the_suite_runs_on_the_backend_and_the_summary_counts(suite):
     result = suite(TESTS)
     result.assert_outcomes(passed=3)
-    result.stdout.fnmatch_lines([
-        "*= backends =*",
-        f"{suite.host}: 4 calls ran on fast, 1 on the host",
-        "  triple: 1 on the host (fast: not implemented; cpu: runs as fallback)",
-    ])
+    result.stdout.fnmatch_lines(
+        [
+            "*= backends =*",
+            f"{suite.host}: 4 calls ran on fast, 1 on the host",
+            "  triple: 1 on the host (fast: not implemented; cpu: runs as fallback)",
+        ]
+    )
     assert result.ret == 0
     assert "never ran" not in result.stdout.str()
 
@@ -107,13 +110,15 @@ def test_a_failure_names_what_ran(suite):
             assert False
     """)
     result.assert_outcomes(failed=2)
-    result.stdout.fnmatch_lines([
-        f"*- backends of {suite.host} (fast selected) -*",
-        "double() ran on fast, 2 times",
-        "triple() ran on the host (fast: not implemented; cpu: runs as fallback)",
-        f"*- backends of {suite.host} (fast selected) -*",
-        "No call was dispatched to a backend.",
-    ])
+    result.stdout.fnmatch_lines(
+        [
+            f"*- backends of {suite.host} (fast selected) -*",
+            "double() ran on fast, 2 times",
+            "triple() ran on the host (fast: not implemented; cpu: runs as fallback)",
+            f"*- backends of {suite.host} (fast selected) -*",
+            "No call was dispatched to a backend.",
+        ]
+    )
     assert result.ret == 1
 
 
@@ -139,10 +144,12 @@ def test_a_run_in_which_the_backend_never_ran_fails(suite):
             assert HOST.triple(2) == 6
     """)
     result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines([
-        "*: 0 calls ran on fast, 1 on the host",
-        "  Backend 'fast' never ran, so this run says nothing about it and counts as failed.",
-    ])
+    result.stdout.fnmatch_lines(
+        [
+            "*: 0 calls ran on fast, 1 on the host",
+            "  Backend 'fast' never ran, so this run says nothing about it and counts as failed.",
+        ]
+    )
     assert result.ret == 1
 
 
@@ -188,9 +195,10 @@ def test_without_the_option_nothing_changes(suite):
 
 
 def test_nothing_stays_selected_after_the_run(suite):
-    suite(TESTS + "\ndef test_keep():\n    import builtins, HOST\n    builtins.kept_by_test = HOST\n".replace("\n", "\n    "))
-    import builtins  # noqa: PLC0415 - the way out of the other run.
-
+    suite(
+        TESTS
+        + "\ndef test_keep():\n    import builtins, HOST\n    builtins.kept_by_test = HOST\n".replace("\n", "\n    ")
+    )
     host = builtins.__dict__.pop("kept_by_test")
     assert host.settings.backend == "cpu"
     assert host.dispatcher._built().dispatch.observers == ()
@@ -213,7 +221,7 @@ def test_wrong_orders_end_the_run_before_it_begins(suite, order, message):
     result.stderr.re_match_lines([f".*{message}"])
 
 
-# -- the fixture ---------------------------------------------------------------------------------------------------------
+# -- the fixture -------------------------------------------------------------------------------------------------------
 
 FIXTURE = """
     import HOST
@@ -265,7 +273,7 @@ def test_a_suites_own_fixture_of_that_name_is_left_alone(suite):
     result.assert_outcomes(passed=2)
 
 
-# -- several processes ---------------------------------------------------------------------------------------------------
+# -- several processes -------------------------------------------------------------------------------------------------
 
 
 def run_of(name, events):
@@ -294,10 +302,12 @@ def test_with_xdist(suite):
     pytest.importorskip("xdist")
     result = suite(TESTS, "-n", "2", new_process=True)
     result.assert_outcomes(passed=3)
-    result.stdout.fnmatch_lines([
-        f"{suite.host}: 4 calls ran on fast, 1 on the host",
-        "  triple: 1 on the host (fast: not implemented; cpu: runs as fallback)",
-    ])
+    result.stdout.fnmatch_lines(
+        [
+            f"{suite.host}: 4 calls ran on fast, 1 on the host",
+            "  triple: 1 on the host (fast: not implemented; cpu: runs as fallback)",
+        ]
+    )
     assert result.ret == 0
     never = suite("import HOST\ndef test_triple():\n    HOST.triple(1)\n", "-n", "2", new_process=True)
     assert never.ret == 1

@@ -101,7 +101,7 @@ def test_a_class_is_instantiated(d, score):
         assert score(1, backend="fast") == "class"
 
 
-# -- the rules of sections 2 and 3 ---------------------------------------------------------------------------------------
+# -- the rules of sections 2 and 3 -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_name_and_entry_point_may_agree(d):
         assert d.backends()[0].entry_point == "fast = m:a"
 
 
-# -- isolated ------------------------------------------------------------------------------------------------------------
+# -- isolated ----------------------------------------------------------------------------------------------------------
 
 
 def test_settings_of_the_process_are_restored(d, score):

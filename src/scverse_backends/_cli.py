@@ -120,7 +120,7 @@ def _dispatcher(host: str) -> BackendDispatcher:
     return found[0]
 
 
-# -- the commands --------------------------------------------------------------------------------------------------------
+# -- the commands ------------------------------------------------------------------------------------------------------
 
 
 def _list(dispatcher: BackendDispatcher, arguments: argparse.Namespace) -> int:
@@ -178,7 +178,7 @@ def _explain(dispatcher: BackendDispatcher, arguments: argparse.Namespace) -> in
     return _FINE if explanation.executes is not None else _PROBLEMS
 
 
-# -- printing ------------------------------------------------------------------------------------------------------------
+# -- printing ----------------------------------------------------------------------------------------------------------
 
 
 def _print_json(value: object) -> None:

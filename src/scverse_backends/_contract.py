@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 from inspect import Parameter
 from types import ModuleType
+from typing import cast
 
 from scverse_backends._adapters import MISSING, Failure, describe_error, describe_origin, exported, exports
 from scverse_backends._defaults import at_default
@@ -73,7 +74,7 @@ class Problem(Record):
         return f"{self.severity}: {self.subject}: {self.message} {self.advice}"
 
 
-# -- the adapter as a whole ----------------------------------------------------------------------------------------------
+# -- the adapter as a whole --------------------------------------------------------------------------------------------
 
 
 def failure_problems(entry: Entry) -> Iterator[Problem]:
@@ -141,23 +142,28 @@ def _unknown_exports(adapter: Any, known: set[str]) -> Iterator[Problem]:
 
 
 def _listed(adapter: Any) -> set[str] | None:
-    names = vars(adapter).get("__all__") if isinstance(adapter, ModuleType) else None
+    names: object = vars(adapter).get("__all__") if isinstance(adapter, ModuleType) else None
     if not isinstance(names, (list, tuple, set, frozenset)):
         return None
-    return {name for name in names if isinstance(name, str)}
+    return {name for name in cast("Iterable[object]", names) if isinstance(name, str)}
 
 
 def _offered(adapter: Any, listed: set[str] | None) -> set[str]:
     """Return the names that an adapter may be asked for, without touching any of them."""
     if listed is not None:
         return {name for name in listed if exports(adapter, name)}
+    names: set[object]
     try:
         names = set(object.__getattribute__(adapter, "__dict__"))
     except AttributeError:
         names = set()
     if not isinstance(adapter, ModuleType):
-        names.update(*(vars(base) for base in type(adapter).__mro__))
+        names.update(*(vars(base) for base in inspect.getmro(_class_of(adapter))))
     return {name for name in names if isinstance(name, str) and exports(adapter, name)}
+
+
+def _class_of(value: object) -> type:
+    return type(value)
 
 
 def _is_own_function(adapter: Any, name: str) -> bool:
@@ -167,7 +173,7 @@ def _is_own_function(adapter: Any, name: str) -> bool:
     return inspect.isroutine(value) and getattr(value, "__module__", None) == home
 
 
-# -- one function --------------------------------------------------------------------------------------------------------
+# -- one function ------------------------------------------------------------------------------------------------------
 
 
 def function_problems(record: Dispatched, backend: Backend) -> Iterator[Problem]:
@@ -187,9 +193,10 @@ def function_problems(record: Dispatched, backend: Backend) -> Iterator[Problem]
             yield Problem(name, None, "error", text, "Provide it, or take it out of __all__.")
         return
     if leads_to(implementation, record.wrapper_ref()):
-        what, severity = ("class", "error") if record.is_class else ("function", "note")
+        what = "class" if record.is_class else "function"
         text = f"The adapter hands back the host's own {what}."
-        yield Problem(name, None, severity, text, "Leave it out: the host runs what a backend does not have.")
+        advice = "Leave it out: the host runs what a backend does not have."
+        yield Problem(name, None, "error" if record.is_class else "note", text, advice)
         return
     if not callable(implementation):
         text = f"It is no callable but {type(implementation).__name__}."
@@ -321,7 +328,9 @@ class _Signatures:
     def _undocumented(self) -> Iterator[Problem]:
         described = parameter_docs(_documentation(self._implementation))
         for name in self._theirs:
-            if name in self._options - self._reported and (name not in described or not any(described[name].description)):
+            if name in self._options - self._reported and (
+                name not in described or not any(described[name].description)
+            ):
                 text = "This option shows in the host's help without a word."
                 yield self._problem(name, "warning", text, "Describe it under Parameters in the docstring.")
 
@@ -352,7 +361,7 @@ def _same_default(mine: Any, theirs: Any) -> bool:
 
 def _shown(value: object) -> str:
     text = " ".join(_text(value).split())
-    return text if len(text) <= 60 else text[:59] + "…"  # noqa: PLR2004 - a line of a report.
+    return text if len(text) <= 60 else text[:59] + "…"
 
 
 def _text(value: object) -> str:

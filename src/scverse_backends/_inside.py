@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from importlib import import_module
+from typing import cast
 
 from scverse_backends._adapters import MISSING, Backend, Failure, exported
 from scverse_backends._contract import Problem, adapter_problems, failure_problems, function_problems
@@ -34,7 +35,7 @@ __all__ = [
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
     from typing import Any
 
     from scverse_backends._dispatcher import BackendDispatcher
@@ -115,7 +116,7 @@ def dispatchers_of(host: str) -> list[BackendDispatcher]:
     found = {
         (module, group, name): dispatcher
         for (module, group, name, _), dispatcher in live_dispatchers()
-        if name == host or module == host or module.startswith(f"{host}.")
+        if host in (name, module) or module.startswith(f"{host}.")
     }
     return sorted(found.values(), key=lambda dispatcher: dispatcher.host_name != host)
 
@@ -132,7 +133,7 @@ def holders(adapter: object) -> list[BackendDispatcher]:
         for dispatcher in live()
         if any(
             isinstance(entry.outcome, Backend) and entry.outcome.adapter is adapter
-            for entry in dispatcher._registry.known_entries()  # noqa: SLF001 - what this module is for.
+            for entry in cast("Any", dispatcher)._registry.known_entries()  # noqa: SLF001 - what this module is for.
         )
     ]
 
@@ -157,9 +158,10 @@ def canonical_name(dispatcher: BackendDispatcher, adapter: object) -> str:
 
 
 @contextmanager
-def observed(dispatchers: Iterable[BackendDispatcher], observer: Observer) -> Iterator[None]:
+def observed(dispatchers: Iterable[BackendDispatcher], observer: Observer) -> Generator[None]:
     """Tell an observer of every call on a selected backend, in any thread, and of every fallback to the host."""
-    machineries: list[Any] = [dispatcher._built() for dispatcher in dispatchers]  # noqa: SLF001 - see the module.
+    each: Iterable[Any] = dispatchers
+    machineries = [dispatcher._built() for dispatcher in each]  # noqa: SLF001 - what this module is for.
     for machinery in machineries:
         machinery.dispatch.observers += (observer,)
         machinery.refresh()  # Calls take no short cut from now on, and prepare none.

@@ -1,7 +1,7 @@
 """Break an example backend in many ways, and print what the testing kit says of each.
 
-Run with the name of the backend's package. Each mutation takes the backend's own function and makes it wrong in one way:
-a mistake that somebody could make.
+Run with the name of the backend's package. Each mutation takes the backend's own functions and makes one wrong in one
+way: a mistake that somebody could make.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def wrong_numerics(exports):
 
 
 def wrong_sign(exports):
-    return changed(exports, "embed", lambda result: -result)
+    return changed(exports, "embed", np.negative)
 
 
 def wrong_shape(exports):
@@ -109,7 +109,11 @@ def never_dispatching(exports):
 
 def ignored_option(exports):
     embed = exports["embed"]
-    return exports | {"embed": wrapped(embed, lambda *args, scale=False, **kwargs: embed(*args, **kwargs))}
+
+    def body(*args, scale=False, **kwargs):
+        return embed(*args, **kwargs)
+
+    return exports | {"embed": wrapped(embed, body)}
 
 
 def data_overwritten(exports):
@@ -176,7 +180,7 @@ MUTATIONS = [
 def adapter_of(exports):
     """Return an adapter module; what the original lists and the mutation took away fails when it is asked for."""
 
-    def __getattr__(name):  # noqa: N807 - it becomes one.
+    def __getattr__(name):
         raise ImportError(f"{name} needs a library that is not installed")
 
     adapter = types.ModuleType("mutated")

@@ -1,4 +1,4 @@
-"""Section 8, shown: each example backend, broken in many ways, is found out by the testing kit; untouched, it is clean."""
+"""Section 8, shown: the kit finds each way in which an example backend is broken, and nothing where it is not."""
 
 from __future__ import annotations
 
@@ -46,7 +46,11 @@ def test_every_way_of_being_broken_is_found(package):
     if missing:
         # The examples have dependencies of their own, which this project's suite must not need.
         pytest.skip(f"{package} needs {', '.join(missing)}")
-    folders = [Path(scverse_backends.__file__).parents[1], EXAMPLES / "example_host" / "src", EXAMPLES / package / "src"]
+    folders = [
+        Path(scverse_backends.__file__).parents[1],
+        EXAMPLES / "example_host" / "src",
+        EXAMPLES / package / "src",
+    ]
     result = subprocess.run(
         [sys.executable, HERE / "mutations.py", package],
         capture_output=True,

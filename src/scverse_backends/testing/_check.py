@@ -77,9 +77,7 @@ class CheckReport(Sequence[Problem]):
             With the whole report as its message.
         """
         if not self.ok:
-            raise BackendContractError(
-                str(self), host=self.host, backend=self.backend, distribution=self.distribution
-            )
+            raise BackendContractError(str(self), host=self.host, backend=self.backend, distribution=self.distribution)
 
     @property
     def title(self) -> str:

@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, final, overload
+from typing import TYPE_CHECKING, Any, Final, cast, final, overload
 
 from scverse_backends.testing._difference import difference_of
 from scverse_backends.testing._kinds import error_text, has
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 _HOST: Final = "cpu"
+_DICT: Final[type[dict[Any, Any]]] = dict
 _HEADINGS: Final = ("backend", "executed", "seconds", "agrees", "max abs", "max rel", "where", "note")
 
 # Colours come from the page, so that the table is readable on a light and on a dark one.
@@ -305,13 +306,14 @@ class _Runs:
 def _awaited(value: Any) -> Any:
     """Return a result once it is there: libraries that compute later would be timed for nothing."""
     if isinstance(value, list | tuple):
-        for position, element in enumerate(value):
+        elements = cast("Sequence[Any]", value)
+        for position, element in enumerate(elements):
             done = _awaited(element)
             if done is not element:
                 # Only a lazy collection becomes another object; the others are waited for where they are.
-                return [*value[:position], done, *(_awaited(rest) for rest in value[position + 1 :])]
-        return value
-    if isinstance(value, dict):
+                return [*elements[:position], done, *(_awaited(rest) for rest in elements[position + 1 :])]
+        return elements
+    if isinstance(value, _DICT):
         return {key: _awaited(element) for key, element in value.items()}
     if has(value, "__dask_graph__"):
         return value.compute()

@@ -100,9 +100,7 @@ def run_conformance(
     return results
 
 
-def _run(
-    adapter: object, name: str, check: Callable[[str], object], backend_name: str, watch: _Watch | None
-) -> str:
+def _run(adapter: object, name: str, check: Callable[[str], object], backend_name: str, watch: _Watch | None) -> str:
     if not implements(adapter, name):
         return _NOT_IMPLEMENTED
     try:

@@ -348,14 +348,17 @@ class _Walk:
         answer: object = NotImplemented
         if type(expected) is type(actual):
             # Asked of the type, since `==` itself would answer by identity where the objects have no opinion.
-            foreign: Any = type(expected)
-            answer = foreign.__eq__(expected, actual)
+            answer = _class_of(expected).__eq__(expected, actual)
         if answer is True:
             return
         if answer is False:
             self._differ(path, _against(expected, actual))
             return
         self._skip(path, described(expected, "object"))
+
+
+def _class_of(value: object) -> Any:
+    return type(value)
 
 
 _METHODS: Final = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess  # noqa: S404 - starts this very interpreter.
+import subprocess
 import sys
 from typing import Final
 

@@ -65,7 +65,11 @@ def attributes(record: Any) -> dict[str, Any]:
         return {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
     if has(record, "__attrs_attrs__"):
         return {field.name: getattr(record, field.name) for field in record.__attrs_attrs__}
-    return dict(vars(record))
+    return dict(_namespace(record))
+
+
+def _namespace(record: object) -> dict[str, Any]:
+    return vars(record)
 
 
 def pandas_frame(frame: Any) -> Any:

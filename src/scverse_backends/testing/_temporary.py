@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from scverse_backends._inside import provide, snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from scverse_backends import BackendDispatcher
 
 
 @contextmanager
-def isolated(dispatcher: BackendDispatcher) -> Iterator[None]:
+def isolated(dispatcher: BackendDispatcher) -> Generator[None]:
     """Restore a dispatcher completely when the block is left, however it is left.
 
     Restored are backends, settings (those of the process, what the environment variable said, and the scopes of this
@@ -57,7 +57,7 @@ def temporary_backend(
     name: str | None = None,
     distribution: str | None = None,
     entry_point: str | None = None,
-) -> Iterator[str]:
+) -> Generator[str]:
     """Register an adapter for a while, as if a distribution provided it, and restore the dispatcher as `isolated` does.
 
     The adapter goes through everything that an installed one does: its name and aliases are checked, and the host's

@@ -17,7 +17,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import pytest
 
@@ -25,7 +25,7 @@ from scverse_backends._inside import dispatchers_of, live, observed
 from scverse_backends.exceptions import BackendError, BackendWarning
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from scverse_backends import BackendDispatcher
 
@@ -117,8 +117,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Import the hosts and select the backends; a wrong name ends the run before it begins."""
     runs: list[_Run] = []
     config.stash[_RUNS] = runs
-    config.add_cleanup(lambda: [run.close() for run in runs])
-    for order in config.getoption("--backend"):
+    config.add_cleanup(lambda: _close(runs))
+    orders = cast("list[str]", config.getoption("--backend"))
+    for order in orders:
         host, equals, name = order.partition("=")
         if not host or not equals or not name:
             raise pytest.UsageError(f"--backend {order}: write HOST=NAME, example_host=jax for instance.")
@@ -126,6 +127,11 @@ def pytest_configure(config: pytest.Config) -> None:
             runs.append(_Run(_dispatcher(host), name))
         except BackendError as error:
             raise pytest.UsageError(f"--backend {order}: {error}") from error
+
+
+def _close(runs: list[_Run]) -> None:
+    for run in runs:
+        run.close()
 
 
 def _dispatcher(host: str) -> BackendDispatcher:
@@ -138,7 +144,7 @@ def _dispatcher(host: str) -> BackendDispatcher:
     return found[0]
 
 
-# -- one test ------------------------------------------------------------------------------------------------------------
+# -- one test ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -149,9 +155,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Any:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Say in a failure's report which implementations ran."""
-    report: pytest.TestReport = yield
+    report = yield
     for run in item.config.stash[_RUNS]:
         if report.failed:
             title = f"backends of {run.dispatcher.host_name} ({run.name} selected)"
@@ -160,7 +166,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Any:
 
 
 def _told(counts: Counts) -> str:
-    lines = []
+    lines: list[str] = []
     for (function, executed, reason), count in sorted(counts.items()):
         times = "" if count == 1 else f", {count} times"
         where = f"the host ({reason})" if executed == _CPU else executed
@@ -202,7 +208,7 @@ def backend(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-# -- the whole run -------------------------------------------------------------------------------------------------------
+# -- the whole run -----------------------------------------------------------------------------------------------------
 
 
 @pytest.hookimpl(optionalhook=True)
