@@ -1,0 +1,198 @@
+"""``KeyboardInterrupt`` at every point of discovery and of selecting: the next call works, and no lock stays closed.
+
+An interpreter looks for interrupts when a Python function begins and after a call into C returns. At each of these
+points in this library's files, one after the other, an interrupt is raised here, in a fresh dispatcher each time.
+The suite tries some forty points of each action; `tests/stress/soak.py` tries every one.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+EVERY_POINT = "SOAK" in os.environ
+
+HARNESS = """
+import _thread, gc, importlib, os, sys, threading, warnings
+import scverse_backends
+from scverse_backends import BackendDispatcher
+
+warnings.simplefilter("ignore")
+library = os.path.dirname(scverse_backends.__file__) + os.sep
+modules = ["good_backend", "class_backend", "bad_backend"]
+
+def fresh():
+    for name in modules:
+        sys.modules.pop(name, None)
+    dispatcher = BackendDispatcher(entrypoint_group="hosted.backends", host_name="hosted", trusted_backends={
+        "real": {"package": "real-backend"},
+    })
+
+    @dispatcher.backend_dispatch
+    def double(x, *, scale=1):
+        "Double."
+        return ("cpu", 2 * x * scale)
+
+    return dispatcher, double
+
+class Interrupter:
+    # Counts the points, and raises at one of them.
+    def __init__(self, at):
+        self.at, self.count = at, 0
+
+    def __call__(self, frame, event, argument):
+        if event not in ("call", "c_return") or not frame.f_code.co_filename.startswith(library):
+            return
+        if argument is sys.setprofile:
+            return
+        self.count += 1
+        if self.count == self.at:
+            sys.setprofile(None)
+            raise KeyboardInterrupt
+
+def run(action, at):
+    interrupter = Interrupter(at)
+    sys.setprofile(interrupter)
+    try:
+        action()
+        return interrupter.count, False
+    except KeyboardInterrupt:
+        return interrupter.count, True
+    finally:
+        sys.setprofile(None)
+
+def locks_of(start):
+    seen, pending, locks = set(), [start], []
+    while pending:
+        one = pending.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        if isinstance(one, (_thread.LockType, _thread.RLock)):
+            locks.append(one)
+        elif type(one).__module__.startswith("scverse_backends"):
+            pending += gc.get_referents(one)
+    return locks
+
+def check(dispatcher, double, at):
+    # In another thread, where a lock that stayed closed would be seen although it is reentrant.
+    free = []
+    locks = locks_of(dispatcher)
+    def look():
+        for lock in locks:
+            free.append(lock.acquire(blocking=False))
+            if free[-1]:
+                lock.release()
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join()
+    assert locks and all(free), (at, "a lock stayed closed")
+    assert dispatcher.settings.backend == "cpu", at
+    assert double(1) == ("cpu", 2), at
+    assert double(1, backend="good") == ("good", 2), at
+    assert double(1, backend="class") == ("class", 2), at
+    assert double(1, backend="swift") == ("good", 2), at
+    try:
+        double(1, backend="bad")
+    except ImportError as error:
+        assert type(error).__name__ == "BackendLoadError", at
+    else:
+        raise AssertionError(at)
+    dispatcher.discover()
+    assert dispatcher.available_backend_names() == ["class", "good", "swift"], (at, dispatcher.available_backend_names())
+    import inspect
+    assert list(inspect.signature(double).parameters) == ["x", "scale", "class_option", "good_option", "backend"], at
+    assert double(1, backend="cpu") == ("cpu", 2), at
+    with dispatcher.settings.use_backend("good"):
+        assert double(1) == ("good", 2), at
+    assert double(1) == ("cpu", 2), at
+
+def everywhere(action):
+    # The first run imports what is imported late.
+    dispatcher, double = fresh()
+    check(dispatcher, double, 0)
+    dispatcher, double = fresh()
+    total, _ = run(lambda: action(dispatcher, double), -1)
+    points = range(1, total + 1, 1 if sys.argv[1] == "every" else max(1, total // 40))
+    interrupted = 0
+    for at in points:
+        dispatcher, double = fresh()
+        interrupted += run(lambda: action(dispatcher, double), at)[1]
+        check(dispatcher, double, at)
+    return [total, len(points), interrupted]
+"""
+
+CLASS_ADAPTER = """
+class Adapter:
+    name = "class"
+    def double(self, x, *, class_option=1):
+        return ("class", 2 * x)
+"""
+
+ACTIONS = {
+    "discover": "dispatcher.discover()",
+    "select": "double(1, backend='good')",
+    "select by alias": "double(1, backend='swift')",
+    "select what fails": """
+    try:
+        double(1, backend='bad')
+    except ImportError:
+        pass""",
+    "select what is unknown": """
+    try:
+        double(1, backend='nonsense')
+    except ValueError:
+        pass""",
+    "scope": """
+    with dispatcher.settings.use_backend('class'):
+        double(1)""",
+    "order": "double(1, backend=['bad', 'class', 'good'])",
+    "list": "dispatcher.backends()",
+    "get_backend": "dispatcher.get_backend('class')",
+}
+
+
+@pytest.fixture
+def interrupted(site):
+    site.good(aliases=("swift",))
+    site.install("class-distribution", modules={"class_backend.py": CLASS_ADAPTER},
+                 entry_points={"class": "class_backend:Adapter"})
+    site.install("bad-distribution", modules={"bad_backend.py": "raise SystemExit"}, entry_points={"bad": "bad_backend"})
+    return site
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_after_an_interrupt_anywhere_the_next_call_works(interrupted, action):  # 2.9
+    found = interrupted.run(
+        HARNESS + f"\ndef action(dispatcher, double):\n    {ACTIONS[action]}\nreport(everywhere(action))\n",
+        "every" if EVERY_POINT else "some",
+        flags=["-S"],  # few distributions to list: this is done hundreds of times
+        seconds=1200 if EVERY_POINT else 40,
+    )
+    total, tried, hit = found
+    assert total > 30
+    # Nothing swallows an interrupt.
+    assert hit == tried
+
+
+def test_an_interrupt_in_an_adapter_passes_through(site):  # 2.6
+    site.good()
+    source = "import hosted\nif not hasattr(hosted, 'tried'):\n    hosted.tried = True\n    raise KeyboardInterrupt\n"
+    site.install(
+        "stopped-distribution",
+        modules={"stopped_backend.py": source + "name = 'stopped'\ndef double(x): return ('stopped', x)"},
+        entry_points={"stopped": "stopped_backend"},
+    )
+    found = site.run(
+        """
+        import hosted, warnings
+        warnings.simplefilter("ignore")
+        try:
+            hosted.dispatcher.discover()
+        except KeyboardInterrupt:
+            passed = True
+        report([passed, hosted.double(1, backend="good"), hosted.double(1, backend="stopped")])
+        """
+    )
+    assert found == [True, ["good", 2], ["stopped", 1]]
