@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _METADATA = frozenset({"name", "aliases"})
 
 _ALIASES_SHOWN = 5
+_MESSAGE_SHOWN = 240
 
 UNLISTED = "the host does not list it as trusted"
 UNVERIFIABLE = "the host configured nothing to verify its provider by"
@@ -82,13 +83,20 @@ class Notice:
 
 
 def describe_error(error: BaseException) -> str:
-    """Return an exception as ``Type: message``; even ``__str__`` of a foreign exception may raise."""
+    """Return an exception as ``Type: message``, in a line; even ``__str__`` of a foreign exception may raise.
+
+    Binary packages explain themselves at length when they do not fit; the exception itself is chained, and says it all.
+    """
     try:
         message = str(error)
     except KeyboardInterrupt:
         raise
     except BaseException:  # noqa: BLE001 - foreign __str__.
         message = "(its message cannot be shown)"
+    whole = message.strip()
+    message = whole.partition("\n")[0].rstrip()[:_MESSAGE_SHOWN]
+    if message != whole:
+        message += " …"
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 

@@ -49,9 +49,9 @@ class BoundFunction:
         choice = selection.resolve(self._names, "scope")
         state = selection.bound_state(self, choice, self._fallback, self._running, self._traces)
         steps = Steps(selection.variable, state)
-        result = steps.run(self._call, args, kwargs)
+        result: Any = steps.run(self._call, args, kwargs)
         if self._drive is None:
-            return result  # type: ignore[no-any-return]  # Steps.run() is not generic.
+            return result
         name = getattr(self._function, "__name__", "bound")
         driven: Any = self._drive(result, steps, name, getattr(self._function, "__qualname__", name))
         return driven

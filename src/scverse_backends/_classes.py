@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import inspect
 from abc import ABCMeta
-from types import SimpleNamespace
-from typing import Protocol
+from enum import EnumType
+from types import MethodType, SimpleNamespace
+from typing import Protocol, is_typeddict
+from weakref import ref
 
 from scverse_backends._dispatched import Dispatched
 from scverse_backends._docs import add_backend_parameter
@@ -40,13 +42,22 @@ ATTRIBUTE = "__backend_class__"
 class DispatchedClass:
     """What a decorated class knows of its dispatching. Inherited by its subclasses, which it does not apply to."""
 
-    __slots__ = ("cls", "dispatch", "record", "selection")
+    __slots__ = ("cell", "cls", "dispatch", "record", "selection")
 
-    def __init__(self, cls: type, dispatch: Dispatch, record: Dispatched) -> None:
-        self.cls = cls
+    def __init__(self, cell: list[type], dispatch: Dispatch, record: Dispatched) -> None:
+        self.cls = cell[0]
+        self.cell = cell
+        """Where the host's own construction finds the class."""
         self.dispatch = dispatch
         self.selection: Selection = dispatch.selection
         self.record = record
+
+    def move_to(self, cls: type) -> None:
+        """Dispatch another class from now on: a decorator outside ours has built the class anew."""
+        self.cls = self.cell[0] = cls
+        self.record.forget_host()
+        self.record.wrapper_ref = ref(cls)
+        self.dispatch.adopt(self.record)
 
 
 def _make_call(forward: Callable[..., Any]) -> Callable[..., Any]:
@@ -87,6 +98,8 @@ class DispatchMeta(type(Protocol)):  # type: ignore[misc]  # the metaclass of pr
     """
 
     __call__ = _make_call(type.__call__)
+    __backend_forward__ = type.__call__
+    """What constructs instances where nothing is dispatched."""
     __instancecheck__ = type.__instancecheck__
     __subclasscheck__ = type.__subclasscheck__
 
@@ -95,7 +108,18 @@ class DispatchMeta(type(Protocol)):  # type: ignore[misc]  # the metaclass of pr
             isinstance(base, ABCMeta) and not isinstance(base, DispatchMeta) for base in bases
         ):
             metaclass = AbstractDispatchMeta
-        return super().__new__(metaclass, name, bases, namespace, **kwargs)
+        built = super().__new__(metaclass, name, bases, namespace, **kwargs)
+        if not issubclass(metaclass, AbstractDispatchMeta):
+            # Outside ABCs, a method that is marked as abstract prevents nothing.
+            type.__delattr__(built, "__abstractmethods__")
+        known = namespace.get(ATTRIBUTE)
+        if isinstance(known, DispatchedClass) and _is_copy(name, namespace, known.cls):
+            known.move_to(built)
+        return built
+
+
+def _is_copy(name: str, namespace: dict[str, Any], cls: type) -> bool:
+    return name == cls.__name__ and namespace.get("__module__") == cls.__module__
 
 
 class AbstractDispatchMeta(DispatchMeta):
@@ -110,25 +134,26 @@ _DERIVED: dict[type, type] = {type: DispatchMeta, ABCMeta: AbstractDispatchMeta,
 
 def _derived_metaclass(metaclass: type) -> type:
     """Return a metaclass that dispatches and otherwise is another; one per metaclass, so that they stay compatible."""
+    if issubclass(metaclass, DispatchMeta):
+        return metaclass
     derived = _DERIVED.get(metaclass)
     if derived is None:
-        derived = metaclass
-        if not issubclass(metaclass, DispatchMeta):
-            derived = type(
-                f"Dispatching{metaclass.__name__}",
-                (metaclass, DispatchMeta),
-                {
-                    "__call__": _make_call(metaclass.__call__),
-                    "__instancecheck__": metaclass.__instancecheck__,
-                    "__subclasscheck__": metaclass.__subclasscheck__,
-                    "__module__": __name__,
-                },
-            )
+        derived = type(
+            f"Dispatching{metaclass.__name__}",
+            (metaclass, AbstractDispatchMeta if issubclass(metaclass, ABCMeta) else DispatchMeta),
+            {
+                "__call__": _make_call(metaclass.__call__),
+                "__backend_forward__": metaclass.__call__,
+                "__instancecheck__": metaclass.__instancecheck__,
+                "__subclasscheck__": metaclass.__subclasscheck__,
+                "__module__": __name__,
+            },
+        )
         _DERIVED[metaclass] = derived
     return derived
 
 
-def _constructor(cell: list[Any], forward: Callable[..., Any], own_signature: Any) -> Callable[..., Any]:
+def _constructor(cell: list[type], forward: Callable[..., Any], own_signature: Any) -> Callable[..., Any]:
     """Return the host's own construction as a function, which is all that the dispatching machinery knows.
 
     The class stands in a cell, since it may have to be built anew after this.
@@ -138,24 +163,28 @@ def _constructor(cell: list[Any], forward: Callable[..., Any], own_signature: An
         return forward(cell[0], *args, **kwargs)
 
     def signature() -> Signature:
-        if own_signature is None:
+        shown = shown_signature(cell[0], forward, own_signature)
+        if own_signature is None and _takes_anything(shown):
+            # The metaclass passes everything on to the constructor.
             return constructor_signature(cell[0])
-        own: Signature = own_signature.__get__(None, cell[0]) if hasattr(own_signature, "__get__") else own_signature
-        return own
+        return shown
 
     cls = cell[0]
     construct.__name__, construct.__qualname__, construct.__module__ = cls.__name__, cls.__qualname__, cls.__module__
-    construct.__signature__ = MergedSignature(SimpleNamespace(signature=signature))  # type: ignore[attr-defined]  # any function may have one.
+    source = SimpleNamespace(signature=signature)
+    construct.__signature__ = MergedSignature(source)  # type: ignore[attr-defined]  # any function may have one.
     return construct
 
 
 class ClassSignature:
     """The ``__signature__`` of a decorated class: merged for the class itself, an own one for each subclass."""
 
-    __slots__ = ("_known",)
+    __slots__ = ("_known", "own")
 
-    def __init__(self, known: DispatchedClass) -> None:
+    def __init__(self, known: DispatchedClass, own: Any) -> None:
         self._known = known
+        self.own = own
+        """The ``__signature__`` that the class has without us."""
 
     def __get__(self, instance: object, owner: type) -> Signature:
         if instance is not None:
@@ -163,21 +192,44 @@ class ClassSignature:
             raise AttributeError("__signature__")
         if owner is self._known.cls:
             return self._known.record.signature()
-        return constructor_signature(owner)
+        return shown_signature(owner, type(owner).__backend_forward__, self.own)
+
+
+def _own_signature(cls: type) -> Any:
+    """Return the ``__signature__`` that a class has or inherits without us."""
+    found = next((vars(base)["__signature__"] for base in cls.__mro__ if "__signature__" in vars(base)), None)
+    return found.own if isinstance(found, ClassSignature) else found
+
+
+def shown_signature(cls: type, forward: Callable[..., Any], own: Any) -> Signature:
+    """Return the signature that :mod:`inspect` would show for a class whose metaclass does not dispatch."""
+    if own is not None:
+        shown: Signature = own.__get__(None, cls) if hasattr(own, "__get__") else own
+        return shown
+    if forward is type.__call__:
+        return constructor_signature(cls)
+    return inspect.signature(MethodType(forward, cls))
 
 
 def constructor_signature(cls: type) -> Signature:
-    """Return the signature that a class would have without its metaclass.
+    """Return the signature that a class would have if its metaclass were plain ``type``.
 
     :mod:`inspect` looks at the metaclass's ``__call__`` first. It is asked about a plain class with the same
     constructors in the same order instead, since its rules differ between Python versions.
     """
     twin: type = object
-    for base in reversed(cls.__mro__[:-1]):
+    for base in reversed(cls.__mro__):
         constructors = {name: vars(base)[name] for name in ("__new__", "__init__") if name in vars(base)}
-        if constructors:
+        if not base.__flags__ & _HEAP_TYPE:
+            twin = base if issubclass(base, twin) else twin
+        elif constructors or base is cls:
             twin = type(cls.__name__, (twin,), constructors)
-    return inspect.signature(twin) if twin is not object else inspect.Signature()
+    return inspect.signature(twin)
+
+
+def _takes_anything(signature: Signature) -> bool:
+    kinds = [parameter.kind for parameter in signature.parameters.values()]
+    return kinds == [inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD]
 
 
 def dispatch_class(dispatch: Dispatch, cls: Any, *, name: str | None) -> tuple[type, Dispatched]:
@@ -189,15 +241,14 @@ def dispatch_class(dispatch: Dispatch, cls: Any, *, name: str | None) -> tuple[t
         If it is none that can be dispatched; the message says why and what to do.
     """
     _check(cls)
-    forward = type.__call__ if type(cls) is type else type(cls).__call__
-    own_signature = next((vars(base)["__signature__"] for base in cls.__mro__ if "__signature__" in vars(base)), None)
-    if isinstance(own_signature, ClassSignature):
-        own_signature = None  # The class inherits from a decorated one.
+    metaclass = _derived_metaclass(type(cls))
+    forward = metaclass.__backend_forward__  # type: ignore[attr-defined]  # all of them have it.
+    own_signature = _own_signature(cls)
     cell = [cls]
     constructor = _constructor(cell, forward, own_signature)
     _check_parameters(cls, constructor)
     try:
-        built = with_metaclass(cls, _derived_metaclass(type(cls)))
+        built = with_metaclass(cls, metaclass)
     except TypeError as error:
         raise TypeError(
             f"{cls.__qualname__} cannot be given a metaclass that dispatches ({error}). "
@@ -206,12 +257,12 @@ def dispatch_class(dispatch: Dispatch, cls: Any, *, name: str | None) -> tuple[t
     cell[0] = built
     record = Dispatched(constructor, name if name is not None else cls.__name__)
     record.is_class = True
-    known = DispatchedClass(built, dispatch, record)
+    known = DispatchedClass(cell, dispatch, record)
     type.__setattr__(built, ATTRIBUTE, known)
-    type.__setattr__(built, "__signature__", ClassSignature(known))
+    type.__setattr__(built, "__signature__", ClassSignature(known, own_signature))
     doc = built.__doc__
     if isinstance(doc, str):
-        built.__doc__ = add_backend_parameter(doc)
+        type.__setattr__(built, "__doc__", add_backend_parameter(doc))
     return built, record
 
 
@@ -222,6 +273,11 @@ def _check(cls: Any) -> None:
     known = vars(cls).get(ATTRIBUTE)
     if known is not None:
         raise TypeError(f"{cls.__qualname__} is decorated already.")
+    if isinstance(cls, EnumType) or is_typeddict(cls) or vars(cls).get("_is_protocol", False):
+        raise TypeError(
+            f"{cls.__qualname__} is an enumeration, a typed dictionary or a protocol, which nobody constructs: "
+            f"backend_class decorates classes that compute something."
+        )
     if not cls.__flags__ & _BASE_TYPE or not cls.__flags__ & _HEAP_TYPE:
         raise TypeError(
             f"{cls.__qualname__} cannot be dispatched: it is implemented in C or cannot be subclassed. "

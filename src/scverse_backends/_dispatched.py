@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from scverse_backends._adapters import Backend
-    from scverse_backends._dispatch import Dispatch
     from scverse_backends._own_backend import OwnBackend
     from scverse_backends._plan import Plan
     from scverse_backends._signature import Contribution
@@ -67,7 +66,7 @@ class Dispatched:
         self.attribute = attribute
         """What adapters are asked for."""
         self.renamed = renamed
-        self.dispatch: Dispatch | None = None
+        self.dispatch: Any = None
         """What runs the calls, so that a record which was pickled is known to its dispatcher again."""
         self.is_class = False
         """Whether this is a class, whose construction dispatches."""
@@ -106,6 +105,12 @@ class Dispatched:
         return str(getattr(self.function, "__name__", self.attribute))
 
     @property
+    def place(self) -> str:
+        """Where the function stands, as ``module.qualified_name``."""
+        shown = self.wrapper_ref()
+        return f"{getattr(shown, '__module__', '?')}.{getattr(shown, '__qualname__', self.name)}"
+
+    @property
     def plain_name(self) -> str:
         """The function's name in the errors that Python raises for a wrong call."""
         return str(getattr(self.function, "__qualname__", self.name))
@@ -133,6 +138,11 @@ class Dispatched:
         self.current = NO_PLAN
         self.pinned = _NOTHING
         self.plans = _NOTHING
+
+    def forget_host(self) -> None:
+        """Look at the host's signature anew: its class was built anew."""
+        self._host_names = self._shown = None
+        self.forget_plans()
 
     # -- what it shows -----------------------------------------------------------------------------------------------
 

@@ -5,22 +5,20 @@ from __future__ import annotations
 import sys
 from _thread import RLock
 
-from scverse_backends._adapters import Backend, Failure, describe_origin
 from scverse_backends._entry_points import RegisteredRecord
 from scverse_backends._labels import CPU, problem
-from scverse_backends._live import enlist, live_dispatchers, restore
+from scverse_backends._live import enlist, restore
 from scverse_backends._records import LiveRecords
+from scverse_backends._registration import register, unregister
 from scverse_backends._registry import Registry
 from scverse_backends._resolver import Resolver
 from scverse_backends._selection import Selection
 from scverse_backends._settings import Settings
-from scverse_backends._trust import Trust
+from scverse_backends._trust import Trust, checked_name
 from scverse_backends._warnings import Warner
 from scverse_backends.exceptions import (
     BackendError,
     BackendLoadWarning,
-    UnknownBackendError,
-    UntrustedBackendWarning,
 )
 
 # One dictionary for all functions, since there are so many of them.
@@ -29,42 +27,12 @@ _NOTHING_RENAMED: dict[str, tuple[str, None]] = {}
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from typing import Any, Literal, Protocol, overload
+    from typing import Any, Literal, overload
 
     from scverse_backends._dispatch import Dispatch
     from scverse_backends._machinery import Machinery
+    from scverse_backends._protocols import ClassDecorator, DispatchedFunction, FunctionDecorator, Renamed
     from scverse_backends._report import BackendTable, Explanation
-
-
-if TYPE_CHECKING:
-
-    class DispatchedFunction[**P, R](Protocol):
-        """A decorated function, for type checkers.
-
-        Ordinary calls are checked as the host's own. With ``backend=`` the options depend on what is installed, so
-        only the result is known.
-        """
-
-        @property
-        def __name__(self) -> str: ...
-        @property
-        def __wrapped__(self) -> Callable[P, R]: ...
-        @overload
-        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
-        @overload
-        def __call__(self, *args: Any, backend: str | Sequence[str] | None, **kwargs: Any) -> R: ...
-
-    class FunctionDecorator(Protocol):
-        """What ``backend_dispatch(...)`` returns, for type checkers."""
-
-        def __call__[**P, R](self, func: Callable[P, R], /) -> DispatchedFunction[P, R]: ...
-
-    class ClassDecorator(Protocol):
-        """What ``backend_class(...)`` returns, for type checkers."""
-
-        def __call__[C: type](self, cls: C, /) -> C: ...
-
-    type Renamed = Mapping[str, str | tuple[str, Callable[[Any], Any]]]
 
 
 class BackendDispatcher:
@@ -138,8 +106,8 @@ class BackendDispatcher:
         reserved_backends: Mapping[str, str] | None = None,
         untrusted: Literal["warn", "refuse", "allow"] = "warn",
     ) -> None:
-        self.entrypoint_group = _checked_name(entrypoint_group, "entrypoint_group")
-        self.host_name = _checked_name(host_name, "host_name")
+        self.entrypoint_group = checked_name(entrypoint_group, "entrypoint_group")
+        self.host_name = checked_name(host_name, "host_name")
         if untrusted not in ("warn", "refuse", "allow"):
             raise ValueError(f"untrusted must be 'warn', 'refuse' or 'allow', not {untrusted!r}.")
         trust = Trust(trusted_backends, reserved_backends)
@@ -301,25 +269,7 @@ class BackendDispatcher:
         UntrustedBackendWarning
             Once, listing the backends that the host does not vouch for.
         """
-        self._registry.load_all()
-        built = self._built()
-        pending: list[tuple[object, Any]] = [
-            (("notice", notice.message), notice.category(notice.message)) for notice in self._registry.notices()
-        ]
-        pending += [(("failed", entry), _load_warning(entry)) for entry in self._registry.known_entries()
-                    if isinstance(entry.outcome, Failure)]
-        pending += [(("notice", str(warning)), warning) for warning in built.merger.merge_everything()]
-        pending += [(("notice", str(warning)), warning) for warning in built.ambiguities()]
-        untrusted = [backend for backend in self._registry.available() if not backend.trusted]
-        if untrusted and self._resolver.warns_untrusted:
-            listed = "; ".join(f"{backend.name!r} ({describe_origin(backend.record)})" for backend in untrusted)
-            warning = UntrustedBackendWarning(
-                f"These backends are not trusted by {self.host_name}, and their options now show in its help: {listed}."
-            )
-            pending.append((("untrusted listing", listed), warning))
-        # Everything is merged by now, so a warning that is turned into an error leaves nothing half-done.
-        for key, warning in pending:
-            self._warner.warn_once(key, warning)
+        self._built().discover()
 
     def get_backend(self, name: str) -> Any:
         """Return the adapter that answers to a name or alias.
@@ -393,30 +343,9 @@ class BackendDispatcher:
         return self._register(RegisteredRecord(name or "", adapter))
 
     def _register(self, record: RegisteredRecord) -> str:
-        registry = self._registry
-        before = registry.known_entries()
-        entry = registry.read(record)
-        outcome = entry.outcome
-        if not isinstance(outcome, Backend):
-            text = outcome.text if isinstance(outcome, Failure) else "it is being loaded"
-            cause = outcome.error if isinstance(outcome, Failure) else None
-            raise ValueError(f"The adapter cannot be registered: {text}.") from cause
-        if any(known.outcome is outcome or _adapter_of(known) is outcome.adapter for known in before):
-            return outcome.name
-        taken = [known for known in registry.entries() if _bears(known, outcome.name)]
-        if taken:
-            hint = (
-                f"unregister({outcome.name!r}) first"
-                if taken[0] in registry.registered()
-                else "give the adapter another name"
-            )
-            raise ValueError(
-                f"The adapter cannot be registered: {describe_origin(taken[0].record)} bears the name {outcome.name!r} "
-                f"already. Please {hint}."
-            )
-        registry.add(entry)
+        name = register(self._registry, record)
         self._resolver.tell()
-        return outcome.name
+        return name
 
     def unregister(self, name: str) -> None:
         """Take a registered adapter out again, with everything merged from it.
@@ -426,16 +355,7 @@ class BackendDispatcher:
         UnknownBackendError
             If no registered adapter answers to the name.
         """
-        for entry in self._registry.registered():
-            outcome = entry.outcome
-            if isinstance(outcome, Backend) and name in (outcome.name, *outcome.aliases):
-                self._registry.remove(entry)
-                return
-        raise UnknownBackendError(
-            f"No adapter is registered under {name!r}. Backends that are installed are uninstalled with pip.",
-            host=self.host_name,
-            backend=name,
-        )
+        unregister(self._registry, name, self.host_name)
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
@@ -478,45 +398,3 @@ class BackendDispatcher:
 
     def __reduce__(self) -> Any:
         return restore, (self._key,)
-
-
-def _checked_name(value: str, what: str) -> str:
-    if not isinstance(value, str) or not value or value != value.strip():
-        raise ValueError(f"{what} must be a non-empty string without white space around it, not {value!r}.")
-    return value
-
-
-def _bears(entry: Any, name: str) -> bool:
-    outcome = entry.outcome
-    return entry.record.name == name or (isinstance(outcome, Backend) and outcome.name == name)
-
-
-def _adapter_of(entry: Any) -> Any:
-    return entry.outcome.adapter if isinstance(entry.outcome, Backend) else None
-
-
-def _load_warning(entry: Any) -> BackendLoadWarning:
-    verb = "is refused" if entry.outcome.refused else "cannot be used"
-    return BackendLoadWarning(
-        f"The {describe_origin(entry.record)} {verb}: {entry.outcome.text}.",
-        backend=entry.record.name,
-        distribution=entry.record.distribution,
-    )
-
-
-def dispatcher_of(function: Any) -> BackendDispatcher:
-    """Return the dispatcher of a decorated function.
-
-    Raises
-    ------
-    TypeError
-        If no dispatcher that is alive decorated it.
-    """
-    for _, dispatcher in live_dispatchers():
-        if dispatcher._machinery is not None:  # noqa: SLF001 - this very class.
-            try:
-                dispatcher._machinery.record_of(function)  # noqa: SLF001 - as above.
-            except TypeError:
-                continue
-            return dispatcher  # type: ignore[no-any-return]  # the table holds dispatchers only.
-    raise TypeError(f"{getattr(function, '__qualname__', repr(function))} is not dispatched by any host.")

@@ -219,3 +219,21 @@ def provide(
     parts: Any = dispatcher
     record = RegisteredRecord(name or "", adapter, distribution=distribution, value=value)
     return str(parts._register(record))  # noqa: SLF001 - what this module is for.
+
+
+def dispatcher_of(function: Any) -> BackendDispatcher:
+    """Return the dispatcher of a decorated function.
+
+    Raises
+    ------
+    TypeError
+        If no dispatcher that is alive decorated it.
+    """
+    for _, dispatcher in live_dispatchers():
+        if dispatcher._machinery is not None:  # noqa: SLF001 - this very class.
+            try:
+                dispatcher._machinery.record_of(function)  # noqa: SLF001 - as above.
+            except TypeError:
+                continue
+            return dispatcher  # type: ignore[no-any-return]  # the table holds dispatchers only.
+    raise TypeError(f"{getattr(function, '__qualname__', repr(function))} is not dispatched by any host.")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from scverse_backends._dispatch import Dispatch
+from scverse_backends._discovery import discovery_warnings
 from scverse_backends._dispatched import leads_to
 from scverse_backends._functions import CALL_CODE, dispatch_function, plain_maker
 from scverse_backends._merge import Merger
 from scverse_backends._report import backend_table, explain
-from scverse_backends.exceptions import BackendConflictWarning
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from scverse_backends._resolver import Resolver
     from scverse_backends._selection import Selection
     from scverse_backends._warnings import Warner
+    from scverse_backends.exceptions import BackendWarning
 
 
 class Machinery:
@@ -71,7 +72,8 @@ class Machinery:
     def _adopt(self, record: Dispatched) -> None:
         """Know a function that was pickled by value, unless it is a copy of one that lives here."""
         # Merged later, when a backend first runs it: at this moment the function is being put together.
-        if not any(_same_function(known.function, record.function) for known in self._records):
+        known_already = (known for known in self._records if known is not record)
+        if not any(_same_function(known.function, record.function) for known in known_already):
             self._records.add(record, record.wrapper_ref())
 
     def functions(self) -> dict[str, Any]:
@@ -79,22 +81,18 @@ class Machinery:
         found = {record.attribute: record.public() for record in self._records}
         return {name: found[name] for name in sorted(found)}
 
-    def ambiguities(self) -> list[BackendConflictWarning]:
-        """Return a warning for each two different host functions that look for the same adapter attribute."""
-        owners: dict[str, Dispatched] = {}
-        found = []
-        for record in self._records:
-            first = owners.setdefault(record.attribute, record)
-            # Decorating the same function again, as reloading a module does, is no ambiguity.
-            if _place(first) != _place(record):
-                found.append(
-                    BackendConflictWarning(
-                        f"{'.'.join(_place(first))} and {'.'.join(_place(record))} both look for {record.attribute!r} "
-                        f"in backends. Give one of them @backend_dispatch(name=...).",
-                        function=record.attribute,
-                    )
-                )
-        return found
+    def discover(self) -> None:
+        """Load and merge everything, then say what is wrong."""
+        self._registry.load_all()
+        problems = self.merger.merge_everything()
+        pending: list[tuple[object, BackendWarning]] = [(("notice", str(warning)), warning) for warning in problems]
+        resolver = self.dispatch.resolver
+        pending += discovery_warnings(
+            resolver.host, self._registry, self._records, warn_untrusted=resolver.warns_untrusted
+        )
+        # Everything is merged by now, so a warning that is turned into an error leaves nothing half-done.
+        for key, warning in pending:
+            self.dispatch.warner.warn_once(key, warning)
 
     def record_of(self, function: Any) -> Dispatched:
         """Return the record of a decorated function, also from a decorator outside it.
@@ -118,10 +116,6 @@ class Machinery:
         """Say which implementation of a function would run."""
         return explain(self.dispatch, self.record_of(function), backend)
 
-
-def _place(record: Dispatched) -> tuple[str, str]:
-    function = record.wrapper_ref()
-    return str(getattr(function, "__module__", "?")), str(getattr(function, "__qualname__", record.name))
 
 
 def _same_function(one: Any, other: Any) -> bool:

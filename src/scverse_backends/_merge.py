@@ -109,10 +109,10 @@ class Merger:
         shown = [(record, record.sources, record.contributions) for record in self._records]
 
         def restore() -> None:
-            for record, sources, contributions in shown:
+            for record, sources, found in shown:
                 with self._lock:
-                    if record.contributions is not contributions:
-                        record.sources, record.contributions = sources, contributions
+                    if record.contributions is not found:
+                        record.sources, record.contributions = sources, found
                         _write(record)
 
         return restore
@@ -180,7 +180,7 @@ def _read(record: Dispatched, backend: Backend, implementation: Any) -> tuple[Co
         return ()
 
 
-# -- writing -------------------------------------------------------------------------------------------------------------
+# -- writing ------------------------------------------------------------------------------------------------------------
 
 
 def _write(record: Dispatched) -> None:
@@ -244,7 +244,7 @@ def _options(record: Dispatched) -> list[Option]:
 def write_annotations(record: Dispatched, wrapper: Any) -> None:
     """Show the annotations of ``backend`` and of the merged options beside the host's."""
     if DEFERRED_ANNOTATIONS:  # Python 3.14 and later.
-        from scverse_backends._annotate import Annotate  # noqa: PLC0415 - does not exist before.
+        from scverse_backends._annotate import Annotate
 
         # Setting it anew empties Python's own cache.
         wrapper.__annotate__ = Annotate(record)

@@ -330,7 +330,8 @@ def bind(function: str, host: Names, options: frozenset[str], args: tuple[Any, .
             valid = False
     if valid and given.named.keys() >= set(host.required):
         return given
-    raise InvalidCall(function, host, args, {name: value for name, value in kwargs.items() if name not in given.options})
+    others = {name: value for name, value in kwargs.items() if name not in given.options}
+    raise InvalidCall(function, host, args, others)
 
 
 class InvalidCall(TypeError):  # noqa: N818 - a ``TypeError`` to whoever catches it, and named for what is wrong.

@@ -83,7 +83,8 @@ class Settings:
 
     @backend.setter
     def backend(self, value: Selectable) -> None:
-        if value is None:
+        given: object = value
+        if given is None:
             raise ValueError(
                 "settings.backend = None selects nothing. Use 'del settings.backend' to undo a selection, or 'cpu' for "
                 "the host implementation."

@@ -53,9 +53,18 @@ class Placeholder:
 class Contribution:
     """One option that one backend adds to one host function."""
 
-    __slots__ = ("annotation", "default", "description", "name", "provider", "shown_annotation", "shown_default", "type")
+    __slots__ = (
+        "annotation",
+        "default",
+        "description",
+        "name",
+        "provider",
+        "shown_annotation",
+        "shown_default",
+        "type",
+    )
 
-    def __init__(  # noqa: PLR0913 - one field per column of the merged signature and docstring.
+    def __init__(
         self,
         *,
         provider: str,
@@ -84,7 +93,7 @@ class Contribution:
 
 def _in_a_line(value: Any) -> str:
     text = " ".join(repr(value).split())
-    return text if len(text) <= 60 else text[:59] + "…"  # noqa: PLR2004 - a line of a docstring.
+    return text if len(text) <= 60 else text[:59] + "…"
 
 
 def signature_of(function: Callable[..., Any]) -> Signature:
@@ -98,8 +107,8 @@ def signature_of(function: Callable[..., Any]) -> Signature:
     try:
         return inspect.signature(function)
     except NameError:
-        if DEFERRED_ANNOTATIONS:  # Python 3.14 and later: what an annotation names may be defined after it.
-            import annotationlib  # noqa: PLC0415 - as above.
+        if sys.version_info >= (3, 14):  # Python 3.14 and later: what an annotation names may be defined after it.
+            import annotationlib
 
             return inspect.signature(function, annotation_format=annotationlib.Format.FORWARDREF)
         raise
@@ -190,7 +199,7 @@ def _evaluated(annotation: Any, implementation: Any) -> Any:
     """Evaluate an annotation where its backend's module can, at every depth; what cannot be becomes text."""
     if annotation is Parameter.empty:
         return annotation
-    from typing import get_type_hints  # noqa: PLC0415 - only options with annotations pay for it.
+    from typing import get_type_hints  # Only options with annotations pay for it.
 
     def holder() -> None: ...
 
@@ -287,7 +296,7 @@ class MergedSignature(Signature):
     def _return_annotation(self) -> Any:
         return self._source.signature().return_annotation
 
-    def replace(self, **changes: Any) -> Signature:
+    def replace(self, **changes: Any) -> Any:
         """Return a plain signature with other parameters or another return annotation."""
         return self._source.signature().replace(**changes)
 

@@ -72,13 +72,13 @@ class Steps:
 def drive_generator(result: Any, steps: Steps, name: str, qualname: str) -> Generator[Any, Any, Any]:
     """Return a generator that drives a body step by step."""
     # A backend may return any iterable in a generator's place.
-    is_generator = type(result) is GeneratorType
-    outer: Any = _drive(result if is_generator else _iterate(result), steps, steps.ended)
+    kind: object = type(result)
+    outer: Any = _drive(result if kind is GeneratorType else _iterate(result), steps, steps.ended)
     outer.__name__, outer.__qualname__ = name, qualname
     return outer  # type: ignore[no-any-return]  # Any only because a Generator's names cannot be set.
 
 
-def _iterate(values: Any) -> Generator[Any, Any, Any]:
+def _iterate(values: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
     return (yield from values)
 
 
@@ -151,12 +151,12 @@ async def _run(body: _Body, steps: Steps) -> Any:
 @coroutine
 def _await(awaitable: Any, steps: Steps, ended: Ended | None = None) -> Generator[Any, Any, Any]:
     """Await something step by step in its state."""
-    body: Any = _drive(_awaited(awaitable), steps, ended)
-    return (yield from body)
+    return (yield from _drive(_awaited(awaitable), steps, ended))
 
 
 def _awaited(awaitable: Any) -> Generator[Any, Any, Any]:
-    return (yield from awaitable.__await__())
+    iterator: Generator[Any, Any, Any] = awaitable.__await__()
+    return (yield from iterator)
 
 
 # -- async generators --------------------------------------------------------------------------------------------------

@@ -103,16 +103,15 @@ class Warner:
             code = frame.f_code
             file = code.co_filename
             skipped = (
-                file.startswith(_LIBRARY)
+                file.startswith((_LIBRARY, "<frozen importlib"))
                 or code in chain
                 or file in decorator_files
                 or self._belongs_to_host(frame)
-                or file.startswith("<frozen importlib")
             )
             if not skipped:
                 return frame
             last, frame = frame, frame.f_back
-        assert last is not None  # noqa: S101 - the frame of this very function came first.
+        assert last is not None  # The frame of this very function came first.
         return last
 
     def _belongs_to_host(self, frame: FrameType) -> bool:

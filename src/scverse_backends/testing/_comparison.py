@@ -170,7 +170,7 @@ def compare(
     '2.0 against 3.0'
     """
     # Imported late: a test kit that is imported for something else should not load the whole dispatcher.
-    from scverse_backends._dispatcher import dispatcher_of
+    from scverse_backends._inside import dispatcher_of
 
     settings: Any = dispatcher_of(function).settings
     _check_options(function, repeats, rtol, atol, kwargs)

@@ -1,0 +1,58 @@
+"""Everything that a host's developers should hear about once all backends are loaded and merged."""
+
+from __future__ import annotations
+
+from scverse_backends._adapters import Failure, describe_origin
+from scverse_backends.exceptions import BackendConflictWarning, BackendLoadWarning, UntrustedBackendWarning
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable, Iterator
+
+    from scverse_backends._dispatched import Dispatched
+    from scverse_backends._registry import Registry
+    from scverse_backends.exceptions import BackendWarning
+
+
+def discovery_warnings(
+    host: str, registry: Registry, records: Iterable[Dispatched], *, warn_untrusted: bool
+) -> Iterator[tuple[Hashable, BackendWarning]]:
+    """Yield each warning, with a key by which it is given only once."""
+    for notice in registry.notices():
+        yield ("notice", notice.message), notice.category(notice.message)
+    for entry in registry.known_entries():
+        if isinstance(entry.outcome, Failure):
+            verb = "is refused" if entry.outcome.refused else "cannot be used"
+            yield (
+                ("failed", entry),
+                BackendLoadWarning(
+                    f"The {describe_origin(entry.record)} {verb}: {entry.outcome.text}.",
+                    backend=entry.record.name,
+                    distribution=entry.record.distribution,
+                ),
+            )
+    for ambiguity in _ambiguities(records):
+        yield ("notice", str(ambiguity)), ambiguity
+    untrusted = [backend for backend in registry.available() if not backend.trusted]
+    if untrusted and warn_untrusted:
+        listed = "; ".join(f"{backend.name!r} ({describe_origin(backend.record)})" for backend in untrusted)
+        yield (
+            ("untrusted listing", listed),
+            UntrustedBackendWarning(
+                f"These backends are not trusted by {host}, and their options now show in its help: {listed}."
+            ),
+        )
+
+
+def _ambiguities(records: Iterable[Dispatched]) -> Iterator[BackendConflictWarning]:
+    """Yield a warning for each two different host functions that look for the same adapter attribute."""
+    owners: dict[str, Dispatched] = {}
+    for record in records:
+        first = owners.setdefault(record.attribute, record)
+        # Decorating the same function again, as reloading a module does, is no ambiguity.
+        if first.place != record.place:
+            yield BackendConflictWarning(
+                f"{first.place} and {record.place} both look for {record.attribute!r} in backends. "
+                f"Give one of them @backend_dispatch(name=...).",
+                function=record.attribute,
+            )
