@@ -84,7 +84,7 @@ def test_environment_variable(host_name, variable):  # precedence 4
     assert environment_variable(host_name) == variable
 
 
-# -- idle, and no longer ------------------------------------------------------------------------------------------------
+# -- idle, and no longer -----------------------------------------------------------------------------------------------
 
 
 def test_a_process_in_which_nothing_is_selected_is_idle_after_the_first_call(host):
@@ -146,7 +146,7 @@ def test_a_failed_selection_leaves_it_idle(idle):
     assert idle.selection.idle
 
 
-# -- calls that said "cpu" and are running when something is first selected (1.10) --------------------------------------
+# -- calls that said "cpu" and are running when something is first selected (1.10) -------------------------------------
 
 
 def test_assignment_in_the_body(idle):
@@ -352,6 +352,19 @@ def test_a_thread_that_is_no_longer_in_such_a_call(idle):
     worker.end()
 
 
+def test_a_forked_child_forgets_the_threads_of_its_parent(idle):  # 2.9
+    worker = Worker(idle.call, backend="cpu")
+    idle.settings.backend = "fast"
+    worker.do(idle.selection._lock.acquire)
+    # As in the child, where the other thread is gone and its lock with it.
+    idle.selection.after_fork()
+    assert not idle.selection.stragglers
+    assert idle.selection.base.choice.reading == "fast"
+    idle.settings.backend = "other"
+    assert idle.where() == "other"
+    worker.end()
+
+
 def test_looking_at_the_stacks_keeps_nothing_alive(idle):
     class Data:
         pass
@@ -399,7 +412,7 @@ def test_snapshots_bring_back_what_was_selected(host):
         assert settings.backend == "fast"
 
 
-# -- long histories against a model -------------------------------------------------------------------------------------
+# -- long histories against a model ------------------------------------------------------------------------------------
 
 NAMES = st.sampled_from(["fast", "other", "cpu", ["other", "cpu"], None])
 POLICIES = st.sampled_from([None, "silent", "warn", "raise"])

@@ -126,7 +126,7 @@ def test_none_is_no_choice(host):  # 1.1
 
 def test_assigning_none_points_to_del(host):  # 1.1
     host.settings.backend = "fast"
-    with pytest.raises(ValueError, match="del settings.backend"):
+    with pytest.raises(ValueError, match=r"del settings.backend"):
         host.settings.backend = None
     assert host.settings.backend == "fast"
 
@@ -141,7 +141,7 @@ def test_cpu_triggers_no_discovery(monkeypatch, host):  # 1.1
         assert host.where() == host.where(backend="cpu") == "cpu"
 
 
-# -- 1.2 and 1.9: names -------------------------------------------------------------------------------------------------
+# -- 1.2 and 1.9: names ------------------------------------------------------------------------------------------------
 
 
 def test_reading_gives_the_canonical_name(host):  # 1.2
@@ -155,12 +155,12 @@ def test_reading_gives_the_canonical_name(host):  # 1.2
 @pytest.mark.parametrize("wrong", ["nothing", "", " ", 3, (), ["fast", "nothing"], ["cpu", "fast"], [None], b"fast"])
 def test_a_failed_selection_changes_nothing(host, wrong):  # 1.2, 1.9
     host.settings.backend = "other"
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         host.settings.backend = wrong
     scope = host.settings.use_backend(wrong)
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         scope.__enter__()
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         host.where(backend=wrong)
     assert host.settings.backend == "other"
     scope.__exit__(None, None, None)
@@ -196,7 +196,7 @@ def test_a_listed_trusted_backend_that_is_missing_is_passed_over():  # 1.9
     assert host.settings.backend == ("absent", "fast")
 
 
-# -- 1.3: assignments ---------------------------------------------------------------------------------------------------
+# -- 1.3: assignments --------------------------------------------------------------------------------------------------
 
 
 def test_assigning_inside_a_scope_ends_with_it(host):  # 1.3
@@ -256,7 +256,7 @@ def test_a_misspelt_policy_gets_a_suggestion(host):
         host.settings.fallback = "rais"
 
 
-# -- 1.4: scopes --------------------------------------------------------------------------------------------------------
+# -- 1.4: scopes -------------------------------------------------------------------------------------------------------
 
 
 def test_the_name_is_checked_when_entered(host):  # 1.4
@@ -420,7 +420,7 @@ def test_the_decorator_checks_the_name_of_a_generator_when_it_is_called(host):  
         steps()
 
 
-# -- 1.5: the environment variable --------------------------------------------------------------------------------------
+# -- 1.5: the environment variable -------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -509,7 +509,7 @@ def test_a_broken_backend_in_the_environment_keeps_its_cause(with_variable, monk
     assert host.where(backend="cpu") == "cpu"
 
 
-# -- 1.6 and 1.7: the object --------------------------------------------------------------------------------------------
+# -- 1.6 and 1.7: the object -------------------------------------------------------------------------------------------
 
 
 def test_misspelt_attributes(host):  # 1.6
@@ -637,7 +637,7 @@ def _run(program, environment, stdin=b""):
     return done
 
 
-# -- 1.10: what runs inside a call --------------------------------------------------------------------------------------
+# -- 1.10: what runs inside a call -------------------------------------------------------------------------------------
 
 
 class Seeing:

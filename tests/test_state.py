@@ -16,7 +16,7 @@ FAST, OTHER = Choice(("fast",)), Choice(("other", "cpu"), is_order=True)
 
 @pytest.fixture
 def variable():
-    return ContextVar("variable", default=State())
+    return ContextVar("variable", default=State())  # noqa: B039 - a State never changes.
 
 
 def test_choices():  # 1.9

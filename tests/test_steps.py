@@ -9,6 +9,7 @@ import inspect
 import sys
 import types
 import weakref
+from contextlib import suppress
 from contextvars import ContextVar
 
 import pytest
@@ -52,7 +53,7 @@ def decorate(request, settings):
     return plain if request.param == "plain" else settings.use_backend("fast")
 
 
-# -- generators ---------------------------------------------------------------------------------------------------------
+# -- generators --------------------------------------------------------------------------------------------------------
 
 
 def test_generator_send_throw_return(decorate):  # 1.4
@@ -104,7 +105,7 @@ def test_generator_that_answers_close(decorate):
             yield 1
         except GeneratorExit:
             if how == "return":
-                return "value"  # noqa: B901 - what close() gives back since Python 3.13.
+                return "value"  # what close() gives back since Python 3.13
             yield 2
 
     steps = decorate(stubborn)("return")
@@ -132,7 +133,7 @@ def test_generator_is_closed_when_it_is_dropped(decorate):
 def test_generator_that_stops_by_mistake(decorate):
     def mistaken():
         yield 1
-        raise StopIteration
+        raise StopIteration  # noqa: PLR1708 - the mistake.
 
     steps = decorate(mistaken)()
     next(steps)
@@ -150,10 +151,8 @@ def test_what_is_thrown_in_is_freed(decorate):
         pass
 
     def ignoring():
-        try:
+        with suppress(Error):
             yield 1
-        except Error:
-            pass
         yield 2
 
     gc.disable()
@@ -213,7 +212,7 @@ def test_kinds_are_recognised(decorate):  # 1.4, 4.10
         assert [kind(decorate(function)) for kind in kinds] == [index == number for index in range(3)]
 
 
-# -- where the scope holds ----------------------------------------------------------------------------------------------
+# -- where the scope holds ---------------------------------------------------------------------------------------------
 
 
 def test_the_scope_holds_in_the_steps_and_not_between_them(settings):  # 1.4
@@ -292,7 +291,7 @@ def test_callables_without_a_name(settings):
     assert inspect.isgeneratorfunction(decorated)
 
 
-# -- coroutines ---------------------------------------------------------------------------------------------------------
+# -- coroutines --------------------------------------------------------------------------------------------------------
 
 
 def test_coroutine_runs_its_body_in_the_scope(settings):  # 1.4
@@ -387,7 +386,7 @@ def test_never_awaited_is_said_once(decorate, recwarn):
     assert "forgotten" in str(given[0].message)
 
 
-# -- async generators ---------------------------------------------------------------------------------------------------
+# -- async generators --------------------------------------------------------------------------------------------------
 
 
 async def async_script(log):
@@ -503,13 +502,13 @@ def test_async_generator_scope(settings):  # 1.4
     assert seen == ["fast"] * 3
 
 
-# -- what backends may return instead ------------------------------------------------------------------------------------
+# -- what backends may return instead ----------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def steps():
     ends = []
-    variable = ContextVar("variable", default=State())
+    variable = ContextVar("variable", default=State())  # noqa: B039 - a State never changes.
     made = Steps(variable, State((Scope(object(), Choice(("fast",)), None),)), ends.append)
     made.read = lambda: variable.get().choice and variable.get().choice.reading
     made.ends = ends

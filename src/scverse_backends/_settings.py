@@ -83,8 +83,7 @@ class Settings:
 
     @backend.setter
     def backend(self, value: Selectable) -> None:
-        given: object = value
-        if given is None:
+        if value is None:  # pyright: ignore[reportUnnecessaryComparison]  # who is not type-checked writes it.
             raise ValueError(
                 "settings.backend = None selects nothing. Use 'del settings.backend' to undo a selection, or 'cpu' for "
                 "the host implementation."

@@ -72,8 +72,8 @@ class Steps:
 def drive_generator(result: Any, steps: Steps, name: str, qualname: str) -> Generator[Any, Any, Any]:
     """Return a generator that drives a body step by step."""
     # A backend may return any iterable in a generator's place.
-    kind: object = type(result)
-    outer: Any = _drive(result if kind is GeneratorType else _iterate(result), steps, steps.ended)
+    is_generator: bool = isinstance(result, GeneratorType)
+    outer: Any = _drive(result if is_generator else _iterate(result), steps, steps.ended)
     outer.__name__, outer.__qualname__ = name, qualname
     return outer  # type: ignore[no-any-return]  # Any only because a Generator's names cannot be set.
 
