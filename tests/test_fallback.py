@@ -72,7 +72,7 @@ def caught(call: Any) -> list[Any]:
     return [w.message for w in found]
 
 
-# -- 4.6: policies -------------------------------------------------------------------------------------------------------
+# -- 4.6: policies ----------------------------------------------------------------------------------------------------
 
 
 def test_explicit_warns_once_per_function_and_backend_and_only_where_the_call_asked(lab: Lab) -> None:
@@ -105,7 +105,7 @@ def test_warn_warns_for_every_selection(lab: Lab) -> None:
 def test_raise_raises_each_time(lab: Lab) -> None:
     lab.settings.fallback = "raise"
     for _ in range(2):
-        with pytest.raises(FunctionNotImplementedError, match="'bare'.*does not implement score") as info:
+        with pytest.raises(FunctionNotImplementedError, match=r"'bare'.*does not implement score") as info:
             lab.score(0, backend="bare")
     assert (info.value.backend, info.value.function, info.value.source) == ("bare", "score", "argument")
     with lab.settings.use_backend("bare"), pytest.raises(NotImplementedError) as by_scope:
@@ -179,7 +179,7 @@ def test_orders_fall_through_to_the_first_that_implements(lab: Lab) -> None:
     assert "'fast'" in str(warning)
 
 
-# -- 4.7: what counts as exported ----------------------------------------------------------------------------------------
+# -- 4.7: what counts as exported -------------------------------------------------------------------------------------
 
 
 def module(name: str = "adapter_module", **attributes: Any) -> types.ModuleType:
@@ -251,7 +251,7 @@ def test_a_lazy_attribute_that_fails_is_a_load_error(lab: Lab) -> None:
 
     lab.dispatcher.register(Lazy())
     for _ in range(2):
-        with pytest.raises(BackendLoadError, match="'fast' could not provide 'score'.*no cuda here") as info:
+        with pytest.raises(BackendLoadError, match=r"'fast' could not provide 'score'.*no cuda here") as info:
             lab.score(0, backend="fast")
         assert info.value.__cause__ is cause
         assert (info.value.backend, info.value.function) == ("fast", "score")
@@ -291,13 +291,13 @@ def test_an_attribute_error_for_the_attribute_itself_means_not_implemented(lab: 
 
     def lookup(attribute: str) -> Any:
         if attribute == "embed":
-            return None .anything  # another attribute's error
+            return None.anything  # another attribute's error
         raise AttributeError(f"no {attribute}")
 
     lazy.__getattr__ = lookup  # type: ignore[method-assign]  # a module's own hook.
     lab.dispatcher.register(lazy)
     assert runs_on(lab) == "host"
-    with pytest.raises(BackendLoadError, match="'embed'.*AttributeError"):
+    with pytest.raises(BackendLoadError, match=r"'embed'.*AttributeError"):
         lab.embed(0, backend="fast")
 
 
@@ -318,7 +318,7 @@ def test_a_lazy_module_that_stores_what_it_loaded(lab: Lab) -> None:
     assert asked.count("score") == 1
 
 
-# -- 4.8: the guard against recursion ------------------------------------------------------------------------------------
+# -- 4.8: the guard against recursion ---------------------------------------------------------------------------------
 
 
 def test_an_adapter_that_hands_back_the_hosts_own_function(lab: Lab) -> None:
@@ -381,7 +381,7 @@ def test_the_guard_ends_with_the_call_also_by_an_error(lab: Lab) -> None:
         assert lab.score(0, backend="fast") == ("fast", 0)
 
 
-# -- 4.11: the adapter is asked anew -------------------------------------------------------------------------------------
+# -- 4.11: the adapter is asked anew ----------------------------------------------------------------------------------
 
 
 def test_a_monkeypatched_adapter_is_honoured(lab: Lab) -> None:
@@ -507,7 +507,7 @@ def test_an_implementation_that_cannot_be_hashed_or_compared(lab: Lab) -> None:
     assert runs_on(lab) == "fast"
 
 
-# -- 4.12: can_run -------------------------------------------------------------------------------------------------------
+# -- 4.12: can_run ----------------------------------------------------------------------------------------------------
 
 
 def picky(can_run: Any, name: str = "fast") -> Any:
@@ -637,7 +637,7 @@ def test_can_run_none_counts_as_absent(lab: Lab) -> None:
     assert runs_on(lab) == "fast"
 
 
-# -- a call that is interrupted by a change ------------------------------------------------------------------------------
+# -- a call that is interrupted by a change ---------------------------------------------------------------------------
 
 
 def test_unregistered_while_selected(lab: Lab) -> None:
@@ -681,5 +681,3 @@ def test_a_backend_that_unregisters_itself_while_it_is_looked_up(lab: Lab) -> No
     assert lab.score(0, backend="fast") == ("fast", 0)
     with pytest.raises(ValueError, match="fast"):
         lab.score(0, backend="fast")
-
-

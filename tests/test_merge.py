@@ -116,7 +116,7 @@ def score(x):
 """
 
 
-# -- 5.2 -----------------------------------------------------------------------------------------------------------------
+# -- 5.2 --------------------------------------------------------------------------------------------------------------
 
 
 def test_the_provider_stands_on_the_parameters_line(host: Any) -> None:
@@ -124,7 +124,12 @@ def test_the_provider_stands_on_the_parameters_line(host: Any) -> None:
     module.dispatcher.register(adapter(score=fast_score))
     lines = inspect.cleandoc(module.score.__doc__).splitlines()
     start = lines.index("Other Parameters")
-    assert lines[start : start + 4] == ["Other Parameters", "----------------", "size (fast) : int", "    How many at once."]
+    assert lines[start : start + 4] == [
+        "Other Parameters",
+        "----------------",
+        "size (fast) : int",
+        "    How many at once.",
+    ]
     assert lines.index("Parameters") < start < lines.index("Returns")
 
 
@@ -164,7 +169,7 @@ def test_numpydoc_reads_every_merged_docstring(host: Any, providers: list[str]) 
     assert {entry.name.partition(" (")[0] for entry in FunctionDoc(module.score)["Parameters"]} <= names
 
 
-# -- 5.6: decorators outside ours ----------------------------------------------------------------------------------------
+# -- 5.6: decorators outside ours -------------------------------------------------------------------------------------
 
 
 def test_filled_templates_stay_filled(host: Any) -> None:
@@ -248,8 +253,9 @@ def test_a_signature_without_backend_is_left_alone(host: Any) -> None:
         # Not even a weak reference.
         "__slots__ = ('__wrapped__',)",
         # Writing raises what it likes.
-        "def __setattr__(self, name, value):\n        if name != '__wrapped__': raise RuntimeError(name)\n"
-        "        object.__setattr__(self, name, value)",
+        """def __setattr__(self, name, value):
+        if name != '__wrapped__': raise RuntimeError(name)
+        object.__setattr__(self, name, value)""",
     ],
 )
 def test_outer_callables_that_cannot_be_written_to_are_left_alone(host: Any, body: str) -> None:
@@ -308,7 +314,7 @@ def test_a_host_without_a_docstring_stays_without() -> None:
     assert "size" in inspect.signature(undocumented).parameters
 
 
-# -- 5.7: only what is loaded --------------------------------------------------------------------------------------------
+# -- 5.7: only what is loaded -----------------------------------------------------------------------------------------
 
 
 class Lazy:
@@ -415,7 +421,7 @@ def test_ctrl_c_while_everything_is_merged_passes() -> None:
     assert kept(1) == 1
 
 
-# -- adapters that hand back the host's function -------------------------------------------------------------------------
+# -- adapters that hand back the host's function ----------------------------------------------------------------------
 
 
 def test_an_adapter_that_hands_back_the_hosts_function_adds_nothing(host: Any) -> None:
@@ -457,7 +463,7 @@ def test_a_loop_of_wrapped_attributes_ends() -> None:
     assert function(0, backend="fast") == ("fast", 0)
 
 
-# -- everything that hosts do with a decorated function ------------------------------------------------------------------
+# -- everything that hosts do with a decorated function ---------------------------------------------------------------
 
 
 def test_help_shows_the_options(host: Any, capsys: pytest.CaptureFixture[str]) -> None:

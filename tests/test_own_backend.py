@@ -64,7 +64,7 @@ def fast() -> Any:
     dispatcher.unregister("fast")
 
 
-# -- 4.1: a parameter backend of the host's own --------------------------------------------------------------------------
+# -- 4.1: a parameter backend of the host's own -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("function", [score, keyword_only])
@@ -82,8 +82,8 @@ def test_the_parameter_can_still_be_given_by_position() -> None:
 
 @pytest.mark.parametrize("function", [score, keyword_only])
 def test_old_calls_still_reach_it_with_a_future_warning_on_their_line(function: Any) -> None:
+    line = inspect.currentframe().f_lineno + 2  # type: ignore[union-attr]  # there is one.
     with pytest.warns(FutureWarning, match="parallel_backend='threading'") as caught:
-        line = inspect.currentframe().f_lineno + 1  # type: ignore[union-attr]  # there is one.
         assert function(0, backend="threading") == ("host", 0, "threading")
     (warning,) = caught
     assert (warning.filename, warning.lineno) == (__file__, line)
@@ -91,7 +91,7 @@ def test_old_calls_still_reach_it_with_a_future_warning_on_their_line(function: 
 
 
 def test_both_at_once_is_a_type_error() -> None:
-    with pytest.raises(TypeError, match="parallel_backend='loky'.*backend='threading'.*parallel_backend= only"):
+    with pytest.raises(TypeError, match=r"parallel_backend='loky'.*backend='threading'.*parallel_backend= only"):
         score(0, parallel_backend="loky", backend="threading")
     with (
         pytest.warns(FutureWarning),
@@ -113,7 +113,7 @@ def test_a_type_error_from_inside_passes() -> None:
     def broken(x: Any, backend: str = "loky") -> Any:
         raise TypeError("mine")
 
-    with pytest.raises(TypeError, match="^mine$"):
+    with pytest.raises(TypeError, match=r"^mine$"):
         broken(0, parallel_backend="loky")
 
 
@@ -141,7 +141,7 @@ def test_signature_and_annotations_show_the_new_name() -> None:
     hints = typing.get_type_hints(score)
     assert list(hints) == ["x", "parallel_backend", "backend", "return"]
     assert hints["parallel_backend"] is str
-    assert hints["backend"] != str
+    assert hints["backend"] is not str
     assert keyword_only.__kwdefaults__ == {"parallel_backend": "loky", "backend": None}
 
 
@@ -208,7 +208,7 @@ def test_wrong_uses_of_the_option(function: Any, options: Any, message: str) -> 
         make().backend_dispatch(**options)(function)
 
 
-# -- 4.1: what decoration refuses ----------------------------------------------------------------------------------------
+# -- 4.1: what decoration refuses -------------------------------------------------------------------------------------
 
 
 class Model:
@@ -300,7 +300,7 @@ def test_annotations_that_name_nothing_are_no_reason_to_refuse() -> None:
     assert inspect.signature(lazily).parameters["x"].annotation == "Nowhere"
 
 
-# -- 4.1: two functions that look for one attribute ----------------------------------------------------------------------
+# -- 4.1: two functions that look for one attribute -------------------------------------------------------------------
 
 
 def test_two_functions_that_look_for_one_attribute_are_reported() -> None:
@@ -363,7 +363,7 @@ class Unresolved:
 
 
 def test_a_signature_that_names_what_is_not_there_cannot_be_inspected() -> None:
-    with pytest.raises(TypeError, match="cannot be inspected .not there yet."):
+    with pytest.raises(TypeError, match=r"cannot be inspected .not there yet."):
         make().backend_dispatch(Unresolved())
 
 

@@ -59,12 +59,12 @@ def run_all_ways(function: Any, *args: Any, **kwargs: Any) -> Any:
                 outcome: Any = function(*args, backend="fast", **kwargs)
             except TypeError as error:
                 outcome = (type(error), str(error))
-        results.append((outcome, sorted((str(w.message) for w in caught))))
+        results.append((outcome, sorted(str(w.message) for w in caught)))
     assert results[0] == results[1] == results[2]
     return results[0][0]
 
 
-# -- 4.2: the table ------------------------------------------------------------------------------------------------------
+# -- 4.2: the table ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_what_is_dropped_with_a_warning(
 def test_a_required_host_parameter_that_the_backend_lacks_breaks_the_contract() -> None:
     function = pair("x, k", "x")
     for _ in range(2):
-        with pytest.raises(BackendContractError, match="'fast' cannot run f.*lacks the required parameter 'k'") as info:
+        with pytest.raises(BackendContractError, match=r"'fast' cannot run f.*lacks the required .*'k'") as info:
             function(0, 1, backend="fast")
         assert (info.value.parameter, info.value.backend, info.value.function) == ("k", "fast", "f")
         assert info.value.host == "routing_lab"
@@ -157,7 +157,7 @@ def test_a_required_host_parameter_that_the_backend_lacks_breaks_the_contract() 
 def test_a_required_parameter_that_no_call_can_give_breaks_the_contract(implementation: str) -> None:
     function = pair("x", implementation)
     for _ in range(2):
-        with pytest.raises(BackendContractError, match="'fast' cannot run f.*requires '.*which no call can give it"):
+        with pytest.raises(BackendContractError, match=r"'fast' cannot run f.*requires '.*which no call can give it"):
             function(0, backend="fast")
 
 
@@ -248,7 +248,7 @@ def test_an_implementation_without_a_signature_is_called_as_the_host_is() -> Non
             function(backend="fast")
 
 
-# -- 4.4: at its default -------------------------------------------------------------------------------------------------
+# -- 4.4: at its default ----------------------------------------------------------------------------------------------
 
 
 class Refuses:
@@ -291,7 +291,7 @@ same = Refuses()
         (float("nan"), float("nan"), True),
         (complex("nan"), complex("nan"), True),
         (float("nan"), 1.0, False),
-        ("abc", "".join(["a", "bc"]), True),
+        ("abc", str(b"abc", "ascii"), True),
         (b"abc", bytes([97, 98, 99]), True),
         (Colour.RED, Colour.RED, True),
         (Colour.RED, Colour.BLUE, False),
@@ -305,7 +305,7 @@ same = Refuses()
         (None, 0, False),
     ],
 )
-def test_at_its_default(default: Any, value: Any, at_default: bool) -> None:  # noqa: FBT001 - a column of the table.
+def test_at_its_default(default: Any, value: Any, at_default: bool) -> None:
     dispatcher = make()
     function = dispatcher.backend_dispatch(define("def f(x, k=default): return 'host'", default=default))
     dispatcher.register(adapter(f=lambda x: ("fast", x)))
@@ -315,7 +315,7 @@ def test_at_its_default(default: Any, value: Any, at_default: bool) -> None:  # 
     assert [w.category for w in caught] == ([] if at_default else [DroppedArgumentWarning])
 
 
-# -- 4.9: options where nothing takes them -------------------------------------------------------------------------------
+# -- 4.9: options where nothing takes them ----------------------------------------------------------------------------
 
 
 def test_an_option_on_the_host_says_which_backend_knows_it() -> None:
@@ -378,7 +378,7 @@ def test_a_host_type_error_that_is_not_about_the_keyword_stays() -> None:
         function()
 
 
-# -- 4.13: parameters that were renamed ----------------------------------------------------------------------------------
+# -- 4.13: parameters that were renamed -------------------------------------------------------------------------------
 
 
 def seed_of(value: Any) -> Any:
@@ -446,7 +446,7 @@ def test_omitted_shows_its_name_and_stays_the_same_object() -> None:
     assert copy.deepcopy(OMITTED) is OMITTED
 
 
-# -- any signature, any call ---------------------------------------------------------------------------------------------
+# -- any signature, any call ------------------------------------------------------------------------------------------
 
 HOST_NAMES = ["a", "b", "c", "_p"]
 BACKEND_NAMES = ["a", "b", "c", "x", "_p", "_q", "backend"]
@@ -564,7 +564,7 @@ def outcome(function: Any, args: Any, kwargs: Any) -> Any:
     return received, sorted(w.message.parameter for w in caught if isinstance(w.message, DroppedArgumentWarning))
 
 
-@settings(max_examples=400)
+@settings(max_examples=150)
 @given(host=shapes(HOST_NAMES, varargs=False), theirs=shapes(BACKEND_NAMES, varargs=True), data=st.data())
 def test_any_call_of_any_two_signatures(host: Shape, theirs: Shape, data: st.DataObject) -> None:
     text = host.source({name: repr(value) for name, value in host.defaults.items()})
@@ -593,29 +593,27 @@ def test_any_call_of_any_two_signatures(host: Shape, theirs: Shape, data: st.Dat
         assert function(*args, **kwargs) == plain(*args, **kwargs)
 
 
-# -- 4.9: what is installed and has not been loaded ----------------------------------------------------------------------
+# -- 4.9: what is installed and has not been loaded -------------------------------------------------------------------
 
 
 def test_an_option_may_belong_to_a_backend_that_has_not_been_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     import importlib.metadata
 
     waiting = importlib.metadata.EntryPoint("later", "no_such_module:Adapter", "routing_lab.backends")
-    monkeypatch.setattr(
-        importlib.metadata, "entry_points", lambda **_: importlib.metadata.EntryPoints([waiting])
-    )
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda **_: importlib.metadata.EntryPoints([waiting]))
     dispatcher = make()
     function = dispatcher.backend_dispatch(define("def f(x): return 'host', x"))
-    with pytest.raises(TypeError, match="unexpected keyword argument 'size'.*not loaded.*'later'"):
+    with pytest.raises(TypeError, match=r"unexpected keyword argument 'size'.*not loaded.*'later'"):
         function(0, size=1)
     dispatcher.register(adapter(f=define("def f(x): return 'fast', x")))
-    with pytest.raises(TypeError, match="unexpected keyword argument 'size'.*ran on backend 'fast'.*'later'"):
+    with pytest.raises(TypeError, match=r"unexpected keyword argument 'size'.*ran on backend 'fast'.*'later'"):
         function(0, size=1, backend="fast")
     # An argument that is missing is no option.
     with pytest.raises(TypeError, match=r"positional argument: 'x'$"):
         function()
 
 
-# -- the short way and the state around a call ---------------------------------------------------------------------------
+# -- the short way and the state around a call ------------------------------------------------------------------------
 
 
 def test_what_a_body_selects_ends_with_the_call() -> None:
@@ -628,7 +626,7 @@ def test_what_a_body_selects_ends_with_the_call() -> None:
         return x, before, choices.backend
 
     function = dispatcher.backend_dispatch(define("def f(x): return body(x)", body=body))
-    dispatcher.register(adapter(f=lambda x: body(x)))
+    dispatcher.register(adapter(f=body))
     dispatcher.register(adapter("slow"))
     with choices.use_backend("slow"):
         for _ in range(3):
@@ -673,11 +671,11 @@ def test_a_wrong_call_on_the_host_after_something_was_selected() -> None:
     with dispatcher.settings.use_backend("fast"):
         assert function(0) == ("fast", 0)
         for _ in range(2):
-            with pytest.raises(TypeError, match="'size'.*ran on the host implementation"):
+            with pytest.raises(TypeError, match=r"'size'.*ran on the host implementation"):
                 function(0, size=1, backend="cpu")
             with pytest.raises(TypeError, match=r"positional argument: 'x'$"):
                 function(backend="cpu")
-    with pytest.raises(TypeError, match="'size'.*ran on the host implementation"):
+    with pytest.raises(TypeError, match=r"'size'.*ran on the host implementation"):
         function(0, size=1)
 
 

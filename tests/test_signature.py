@@ -49,7 +49,7 @@ def shown(host: str, *theirs: tuple[str, str], **options: Any) -> Any:
     return function
 
 
-# -- 5.1 -----------------------------------------------------------------------------------------------------------------
+# -- 5.1 --------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,9 @@ def test_backend_is_there_from_decoration_on(host: str, expected: str) -> None:
 
 
 def test_options_come_before_backend_and_before_kwargs() -> None:
-    function = shown("x, *, k=1, **others", ("fast", "x, /, size: int = 3, *rest, level=None, _private=1, backend=2, **kw"))
+    function = shown(
+        "x, *, k=1, **others", ("fast", "x, /, size: int = 3, *rest, level=None, _private=1, backend=2, **kw")
+    )
     signature = inspect.signature(function)
     assert list(signature.parameters) == ["x", "k", "size", "level", "backend", "others"]
     assert signature.parameters["size"].kind is inspect.Parameter.KEYWORD_ONLY
@@ -151,15 +153,15 @@ def test_functions_decorated_after_a_backend_is_known_are_merged_at_once() -> No
     assert "size" in inspect.signature(function).parameters
 
 
-# -- annotations ---------------------------------------------------------------------------------------------------------
+# -- annotations ------------------------------------------------------------------------------------------------------
 
 THEIR_MODULE = """
 from typing import Annotated, Optional
 class Grid: pass
 class Silent:
     def __repr__(self): raise SystemExit
-def f(x, *, a: "Grid" = None, b: list["Grid"] = None, c: Optional["Nowhere"] = None, d: "Nowhere" = None, e: None = None,
-      g: Annotated[int, "cells"] = 1, h: "no annotation at all" = 1, i: Silent() = 1, j=Silent()): pass
+def f(x, *, a: "Grid" = None, b: list["Grid"] = None, c: Optional["Nowhere"] = None, d: "Nowhere" = None,
+      e: None = None, g: Annotated[int, "cells"] = 1, h: "no annotation at all" = 1, i: Silent() = 1, j=Silent()): pass
 """
 
 
@@ -205,7 +207,7 @@ def test_annotations_of_callable_objects_and_builtins() -> None:
     assert {"key", "reverse"} <= inspect.signature(builtin).parameters.keys()
 
 
-# -- the object ----------------------------------------------------------------------------------------------------------
+# -- the object -------------------------------------------------------------------------------------------------------
 
 
 def the_hosts(x: int, *, k: Any = 1, **others: Any) -> str:
@@ -240,7 +242,9 @@ def test_it_is_a_signature(merged: tuple[Any, Any]) -> None:
         signature.bind()
 
 
-@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda s: pickle.loads(pickle.dumps(s)), lambda s: s.replace()])
+@pytest.mark.parametrize(
+    "again", [copy.copy, copy.deepcopy, lambda s: pickle.loads(pickle.dumps(s)), lambda s: s.replace()]
+)
 def test_copies_are_plain_signatures_of_that_moment(merged: tuple[Any, Any], again: Any) -> None:
     signature, plain = merged
     made = again(signature)
@@ -275,7 +279,7 @@ def test_placeholders_are_values() -> None:
     assert one != "<a>"
 
 
-# -- foreign signatures --------------------------------------------------------------------------------------------------
+# -- foreign signatures -----------------------------------------------------------------------------------------------
 
 
 class Liar:
@@ -289,7 +293,7 @@ class Liar:
 
 
 class Lying(inspect.Signature):
-    parameters = {"size": "no parameter"}  # type: ignore[assignment]  # the lie.
+    parameters = {"size": "no parameter"}  # type: ignore[assignment]  # noqa: RUF012 - the lie.
 
 
 class Leaving(inspect.Signature):

@@ -152,8 +152,10 @@ def test_decorators_of_other_projects_are_skipped(package: Callable[..., Any]) -
 
 def test_a_sibling_whose_name_begins_the_same_is_the_user(package: Callable[..., Any]) -> None:
     host = package(SIMPLE)
-    user = package({"__init__.py": f"import {host.__name__} as h\ndef run(): return h.score(0, 2, backend='fast')\n"},
-                   name=f"{host.__name__}_more")
+    user = package(
+        {"__init__.py": f"import {host.__name__} as h\ndef run(): return h.score(0, 2, backend='fast')\n"},
+        name=f"{host.__name__}_more",
+    )
     assert lines_of(user.run) == [(user.__file__, 2, DroppedArgumentWarning)]
     library_like = package(
         {"__init__.py": f"import {host.__name__} as h\ndef run(): return h.score(0, 2, backend='fast')\n"},
@@ -236,7 +238,7 @@ def test_a_host_package_that_is_run_has_no_user_but_itself(tmp_path: Path) -> No
     assert f"{folder / '__main__.py'}:2" in ran.stderr
 
 
-# -- as errors ---------------------------------------------------------------------------------------------------------
+# -- as errors --------------------------------------------------------------------------------------------------------
 
 
 def test_warnings_as_errors_break_the_call_that_they_are_about_and_no_other(package: Callable[..., Any]) -> None:
@@ -276,7 +278,7 @@ def test_filters_by_module_see_the_users_module(package: Callable[..., Any]) -> 
     assert caught == []
 
 
-# -- the parts ---------------------------------------------------------------------------------------------------------
+# -- the parts --------------------------------------------------------------------------------------------------------
 
 
 def test_once_and_restored() -> None:

@@ -93,7 +93,8 @@ class Merger:
                 except BaseException as error:  # noqa: BLE001 - foreign code; one function's options are lost.
                     problems.append(
                         BackendLoadWarning(
-                            f"Backend {backend.name!r} could not provide {record.attribute!r}: {describe_error(error)}.",
+                            f"Backend {backend.name!r} could not provide {record.attribute!r}: "
+                            f"{describe_error(error)}.",
                             backend=backend.name,
                             distribution=backend.distribution,
                             function=record.name,
@@ -180,7 +181,7 @@ def _read(record: Dispatched, backend: Backend, implementation: Any) -> tuple[Co
         return ()
 
 
-# -- writing ------------------------------------------------------------------------------------------------------------
+# -- writing ----------------------------------------------------------------------------------------------------------
 
 
 def _write(record: Dispatched) -> None:
