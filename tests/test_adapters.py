@@ -145,6 +145,11 @@ def test_exceptions_that_misbehave_are_shown_as_well_as_can_be():  # 2.6
     assert failure.traceback == "Formatted: said"
     assert describe_error(ValueError()) == "ValueError"
     assert describe_error(ValueError("x")) == "ValueError: x"
+    assert describe_error(ValueError("\n  ")) == "ValueError"
+    assert describe_error(ImportError("\n\nnumpy does not fit \n\nRead this:\n...")) == (
+        "ImportError: numpy does not fit …"
+    )
+    assert len(describe_error(ImportError("x" * 10_000))) < 270
 
 
 def raised(error, cause=None):

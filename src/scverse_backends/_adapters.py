@@ -88,7 +88,7 @@ def describe_error(error: BaseException) -> str:
     Binary packages explain themselves at length when they do not fit; the exception itself is chained, and says it all.
     """
     try:
-        message = str(error)
+        message = plain(str(error))
     except KeyboardInterrupt:
         raise
     except BaseException:  # noqa: BLE001 - foreign __str__.
