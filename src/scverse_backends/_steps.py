@@ -72,10 +72,13 @@ class Steps:
 def drive_generator(result: Any, steps: Steps, name: str, qualname: str) -> Generator[Any, Any, Any]:
     """Return a generator that drives a body step by step."""
     # A backend may return any iterable in a generator's place.
-    is_generator: bool = isinstance(result, GeneratorType)
-    outer: Any = _drive(result if is_generator else _iterate(result), steps, steps.ended)
+    outer: Any = _drive(result if _is_generator(result) else _iterate(result), steps, steps.ended)
     outer.__name__, outer.__qualname__ = name, qualname
     return outer  # type: ignore[no-any-return]  # Any only because a Generator's names cannot be set.
+
+
+def _is_generator(result: object) -> bool:
+    return isinstance(result, GeneratorType)
 
 
 def _iterate(values: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
