@@ -157,7 +157,8 @@ def contributions(
     described = docs(_documentation(implementation))
     if isinstance(implementation, type):
         # The options of a class stand in its own docstring or in that of its constructor.
-        described = {**docs(_documentation(implementation.__init__)), **described}
+        constructor = implementation.__init__  # type: ignore[misc]  # it is read, not called.
+        described = {**docs(_documentation(constructor)), **described}
     found = []
     for name, parameter in signature.parameters.items():
         if name in added:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from scverse_backends.exceptions import BackendWarning
 
 # The separator keeps a sibling package whose name begins the same from being skipped too.
-_LIBRARY = dirname(__file__) + sep
+_LIBRARY = dirname(__file__) + sep  # noqa: PTH120 - pathlib costs milliseconds to import.
 
 
 class Warner:
