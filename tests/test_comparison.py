@@ -274,8 +274,10 @@ def test_wrong_options_are_errors_before_anything_runs(host, options, message):
 
 def test_undecorated_functions_are_refused(host):
     host(double)
+    idle = BackendDispatcher(entrypoint_group="compared.backends", host_name="compared")
     with pytest.raises(TypeError, match="is not dispatched by any host"):
         compare(double, [1.0])
+    assert not idle.functions()
 
 
 @pytest.mark.parametrize("implementation", NOT_PLAIN)

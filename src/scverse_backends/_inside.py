@@ -22,6 +22,7 @@ __all__ = [
     "Problem",
     "canonical_name",
     "did_you_mean",
+    "dispatcher_of",
     "dispatchers_of",
     "holders",
     "implements",
@@ -229,11 +230,13 @@ def dispatcher_of(function: Any) -> BackendDispatcher:
     TypeError
         If no dispatcher that is alive decorated it.
     """
-    for _, dispatcher in live_dispatchers():
-        if dispatcher._machinery is not None:  # noqa: SLF001 - this very class.
-            try:
-                dispatcher._machinery.record_of(function)  # noqa: SLF001 - as above.
-            except TypeError:
-                continue
-            return dispatcher  # type: ignore[no-any-return]  # the table holds dispatchers only.
+    for dispatcher in live():
+        machinery = cast("Any", dispatcher)._machinery  # noqa: SLF001 - what this module is for.
+        if machinery is None:
+            continue  # It has decorated nothing yet.
+        try:
+            machinery.record_of(function)
+        except TypeError:
+            continue
+        return dispatcher
     raise TypeError(f"{getattr(function, '__qualname__', repr(function))} is not dispatched by any host.")

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 _HOST: Final = "cpu"
-_DICT: Final[type[dict[Any, Any]]] = dict
 _HEADINGS: Final = ("backend", "executed", "seconds", "agrees", "max abs", "max rel", "where", "note")
 
 # Colours come from the page, so that the table is readable on a light and on a dark one.
@@ -313,8 +312,8 @@ def _awaited(value: Any) -> Any:
                 # Only a lazy collection becomes another object; the others are waited for where they are.
                 return [*elements[:position], done, *(_awaited(rest) for rest in elements[position + 1 :])]
         return elements
-    if isinstance(value, _DICT):
-        return {key: _awaited(element) for key, element in value.items()}
+    if isinstance(value, dict):
+        return {key: _awaited(element) for key, element in cast("Mapping[Any, Any]", value).items()}
     if has(value, "__dask_graph__"):
         return value.compute()
     if has(value, "block_until_ready"):
