@@ -278,7 +278,7 @@ def test_a_suites_own_fixture_of_that_name_is_left_alone(suite):
 
 def run_of(name, events):
     run = object.__new__(pytest_plugin._Run)
-    run.name, run._events, run._counted, run._of_test = name, events, pytest_plugin.Counts(), pytest_plugin.Counts()
+    run.name, run._events, run._counted, run._of_test = name, events, pytest_plugin._Counts(), pytest_plugin._Counts()
     return run
 
 

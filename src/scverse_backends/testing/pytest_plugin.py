@@ -29,11 +29,13 @@ if TYPE_CHECKING:
 
     from scverse_backends import BackendDispatcher
 
+__all__ = ["backend"]
+
 _CPU: Final = "cpu"
 _SENT: Final = "scverse_backends_counts"
 _RUNS: Final = pytest.StashKey["list[_Run]"]()
 
-Counts = Counter[tuple[str, str, str]]
+_Counts = Counter[tuple[str, str, str]]
 """How often which function ran on what, and why."""
 
 
@@ -44,8 +46,8 @@ class _Run:
         self.dispatcher = dispatcher
         self.requested = name
         self._events: list[tuple[str, str, str]] = []
-        self._of_test: Counts = Counter()
-        self._counted: Counts = Counter()
+        self._of_test: _Counts = Counter()
+        self._counted: _Counts = Counter()
         self.select()
         self.name = str(dispatcher.settings.backend)
         self._stack = ExitStack()
@@ -68,14 +70,14 @@ class _Run:
         self.of_test()
         self._of_test = Counter()
 
-    def of_test(self) -> Counts:
+    def of_test(self) -> _Counts:
         """Return what ran in this test so far."""
         events, self._events = self._events, []
         self._of_test.update(events)
         self._counted.update(events)
         return self._of_test
 
-    def totals(self) -> Counts:
+    def totals(self) -> _Counts:
         """Return what ran since the beginning."""
         self.of_test()
         return self._counted
@@ -165,7 +167,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
-def _told(counts: Counts) -> str:
+def _told(counts: _Counts) -> str:
     lines: list[str] = []
     for (function, executed, reason), count in sorted(counts.items()):
         times = "" if count == 1 else f", {count} times"
@@ -252,7 +254,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
             terminalreporter.line(text, red=True)
 
 
-def _fallbacks(totals: Counts) -> dict[str, tuple[int, str]]:
+def _fallbacks(totals: _Counts) -> dict[str, tuple[int, str]]:
     found: dict[str, tuple[int, str]] = {}
     for (function, executed, reason), count in totals.items():
         if executed == _CPU:
