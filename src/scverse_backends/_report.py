@@ -13,6 +13,7 @@ from scverse_backends.exceptions import BackendError, BackendLoadError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import overload
 
     from scverse_backends._dispatch import Dispatch
     from scverse_backends._dispatched import Dispatched
@@ -83,7 +84,7 @@ class BackendInfo(Record):
     error: BaseException | None
     functions: tuple[str, ...]
 
-    def __init__(  # noqa: PLR0913 - the columns of the table.
+    def __init__(
         self,
         name: str,
         aliases: tuple[str, ...],
@@ -96,9 +97,7 @@ class BackendInfo(Record):
         error: BaseException | None,
         functions: tuple[str, ...],
     ) -> None:
-        self._fill(
-            name, aliases, distribution, version, entry_point, trusted, reason, state, error, functions
-        )
+        self._fill(name, aliases, distribution, version, entry_point, trusted, reason, state, error, functions)
 
     def _row(self) -> Row:
         provider = " ".join(text for text in (self.distribution, self.version) if text)
@@ -119,7 +118,14 @@ class BackendTable(Sequence[BackendInfo]):
         self._host = host
         self._infos = tuple(infos)
 
-    def __getitem__(self, index):  # type: ignore[no-untyped-def]  # the two overloads of Sequence add nothing here.
+    if TYPE_CHECKING:
+
+        @overload
+        def __getitem__(self, index: int) -> BackendInfo: ...
+        @overload
+        def __getitem__(self, index: slice) -> Sequence[BackendInfo]: ...
+
+    def __getitem__(self, index: int | slice) -> BackendInfo | Sequence[BackendInfo]:
         return self._infos[index]
 
     def __len__(self) -> int:
@@ -230,28 +236,28 @@ def _loaded(entry: Entry, backend: Backend, answers: dict[str, Backend], names: 
     record = entry.record
     if answers.get(backend.name) is not backend:
         return BackendInfo(
-            backend.name,
-            (),
-            backend.distribution,
-            record.version,
-            _point(entry),
-            False,
-            "another product answers to its name",
-            "refused",
-            None,
-            (),
+            name=backend.name,
+            aliases=(),
+            distribution=backend.distribution,
+            version=record.version,
+            entry_point=_point(entry),
+            trusted=False,
+            reason="another product answers to its name",
+            state="refused",
+            error=None,
+            functions=(),
         )
     return BackendInfo(
-        backend.name,
-        tuple(alias for alias in backend.aliases if answers.get(alias) is backend),
-        backend.distribution,
-        record.version,
-        _point(entry),
-        backend.trusted,
-        backend.untrusted_reason,
-        "available",
-        None,
-        tuple(dict.fromkeys(shown for asked, shown in names if declares(backend.adapter, asked))),
+        name=backend.name,
+        aliases=tuple(alias for alias in backend.aliases if answers.get(alias) is backend),
+        distribution=backend.distribution,
+        version=record.version,
+        entry_point=_point(entry),
+        trusted=backend.trusted,
+        reason=backend.untrusted_reason,
+        state="available",
+        error=None,
+        functions=tuple(dict.fromkeys(shown for asked, shown in names if declares(backend.adapter, asked))),
     )
 
 
@@ -263,16 +269,16 @@ def _unusable(entry: Entry) -> BackendInfo:
     if error is None and not failure.refused:
         error = BackendLoadError(failure.text, backend=record.name, distribution=record.distribution)
     return BackendInfo(
-        record.name,
-        (),
-        record.distribution,
-        record.version,
-        _point(entry),
-        False,
-        failure.text,
-        "refused" if failure.refused else "failed",
-        error,
-        (),
+        name=record.name,
+        aliases=(),
+        distribution=record.distribution,
+        version=record.version,
+        entry_point=_point(entry),
+        trusted=False,
+        reason=failure.text,
+        state="refused" if failure.refused else "failed",
+        error=error,
+        functions=(),
     )
 
 
@@ -290,16 +296,16 @@ def _missing(registry: Registry, resolver: Resolver) -> Iterator[BackendInfo]:
         distribution = owner.distributions[0] if owner.distributions else None
         installed = isinstance(why, BackendLoadError)
         yield BackendInfo(
-            owner.name,
-            owner.aliases,
-            distribution,
-            None,
-            None,
-            False,
-            str(why),
-            "failed" if installed else "not installed",
-            why if installed else None,
-            (),
+            name=owner.name,
+            aliases=owner.aliases,
+            distribution=distribution,
+            version=None,
+            entry_point=None,
+            trusted=False,
+            reason=str(why),
+            state="failed" if installed else "not installed",
+            error=why if installed else None,
+            functions=(),
         )
 
 
@@ -347,9 +353,7 @@ class _Steps:
         return "; ".join(f"then {part}" if index - 1 in may else part for index, part in enumerate(parts))
 
 
-def _walk(
-    dispatch: Dispatch, record: Dispatched, choice: Choice, source: str, state: State, steps: _Steps
-) -> None:
+def _walk(dispatch: Dispatch, record: Dispatched, choice: Choice, source: str, state: State, steps: _Steps) -> None:
     """Follow a selection as a call would, up to what surely runs."""
     try:
         for candidate in dispatch.routing.candidates(record, choice, source, state, used=False):

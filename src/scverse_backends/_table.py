@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import gt, sub
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -11,7 +13,7 @@ WIDTH = 100
 
 _GAP = "  "
 _INDENT = "    "
-_NARROWEST = 12
+_NARROW = 14
 _LONGEST_DETAIL = 1000
 
 # Colours are taken from the notebook's own text, so that the table reads in light and dark themes alike. What notebooks
@@ -20,8 +22,9 @@ _LINE = "1px solid rgba(128,128,128,0.35)"
 _PLAIN = "color:inherit;background:transparent;border:none"
 _STYLE = f"{_PLAIN};border-collapse:collapse;table-layout:auto;width:auto;margin:0.3em 0;font-size:90%;line-height:1.4"
 _CELL = f"{_PLAIN};vertical-align:top;padding:0.25em 1.2em 0.25em 0;overflow-wrap:anywhere;white-space:normal"
-_WORD = "min-width:5em;max-width:26em"
-_NUMBER = "white-space:nowrap;font-variant-numeric:tabular-nums"
+_TEXT = "text-align:left;max-width:36em"
+_SHORT = 20
+_NUMBER = "text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums"
 # The text takes the width that the table has, and gives it none of its own.
 _DETAIL = "width:0;min-width:100%;padding-left:1.2em;box-sizing:border-box;opacity:0.8"
 
@@ -91,13 +94,15 @@ class Table:
 
     def _widths(self) -> list[int]:
         """Return how wide each column is: as wide as its contents, or narrower where they fill the line."""
-        widths = [max(map(len, column)) for column in zip(self._headers, *self._rows, strict=True)]
-        narrowest = [max(len(header), min(width, _NARROWEST)) for header, width in zip(self._headers, widths, strict=True)]
-        excess = sum(widths) + len(_GAP) * (len(widths) - 1) - WIDTH
-        while excess > 0 and widths != narrowest:
-            widest = max(range(len(widths)), key=lambda index: widths[index] - narrowest[index])
-            widths[widest] -= 1
-            excess -= 1
+        columns = list(zip(self._headers, *self._rows, strict=True))
+        widths = [max(map(len, column)) for column in columns]
+        narrow = [min(width, _NARROW) for width in widths]
+        # Words are broken only where it does not do without.
+        whole = [max(width, *map(_longest_word, column)) for width, column in zip(narrow, columns, strict=True)]
+        for floor in (whole, narrow):
+            while sum(widths) + len(_GAP) * (len(widths) - 1) > WIDTH and any(map(gt, widths, floor)):
+                spare = list(map(sub, widths, floor))
+                widths[spare.index(max(spare))] -= 1
         return widths
 
     def _laid_out(self, cells: Sequence[str], widths: Sequence[int]) -> list[str]:
@@ -117,9 +122,9 @@ class Table:
         from html import escape  # Only a notebook pays for this import.
 
         def line(tag: str, cells: Sequence[str], border: str) -> str:
-            styles = (f"{_CELL};{_NUMBER};text-align:right" if n else f"{_CELL};{_WORD};text-align:left" for n in self._numbers)
             inside = "".join(
-                f'<{tag} style="{style}">{escape(cell)}</{tag}>' for style, cell in zip(styles, cells, strict=True)
+                f'<{tag} style="{_style(cell, number=number)}">{escape(cell)}</{tag}>'
+                for cell, number in zip(cells, self._numbers, strict=True)
             )
             return f'<tr style="{_PLAIN};border-bottom:{border}">{inside}</tr>'
 
@@ -138,6 +143,17 @@ class Table:
         return "".join(parts) + "</div>"
 
 
+def _style(cell: str, *, number: bool) -> str:
+    if number:
+        return f"{_CELL};{_NUMBER}"
+    # Where the browser is short of room, long cells give way and not short ones.
+    return f"{_CELL};{_TEXT};white-space:nowrap" if len(cell) <= _SHORT else f"{_CELL};{_TEXT}"
+
+
+def _longest_word(text: str) -> int:
+    return max(map(len, text.split()), default=0)
+
+
 def _wrapped(text: str, width: int) -> list[str]:
     from textwrap import wrap  # Only who prints a table pays for this import.
 
@@ -149,6 +165,4 @@ def _shown(text: str) -> str:
     joined = " ".join(text.split())
     if joined.isprintable():
         return joined
-    return "".join(
-        one if one.isprintable() else one.encode("unicode_escape").decode() for one in joined
-    )
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in joined)
