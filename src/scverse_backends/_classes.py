@@ -39,22 +39,42 @@ _UNSET = object()
 ATTRIBUTE = "__backend_class__"
 
 
+class ClassCell:
+    """Where the host's own construction finds the class, which may have to be built anew, and is not kept alive."""
+
+    __slots__ = ("_ref",)
+
+    def __init__(self, cls: type) -> None:
+        self.put(cls)
+
+    def put(self, cls: type) -> None:
+        """Hold another class."""
+        self._ref = ref(cls)
+
+    def get(self) -> Any:
+        """Return the class."""
+        return self._ref()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ClassCell, (self.get(),)
+
+
 class DispatchedClass:
     """What a decorated class knows of its dispatching. Inherited by its subclasses, which it does not apply to."""
 
     __slots__ = ("cell", "cls", "dispatch", "record", "selection")
 
-    def __init__(self, cell: list[type], dispatch: Dispatch, record: Dispatched) -> None:
-        self.cls = cell[0]
+    def __init__(self, cell: ClassCell, dispatch: Dispatch, record: Dispatched) -> None:
+        self.cls: type = cell.get()
         self.cell = cell
-        """Where the host's own construction finds the class."""
         self.dispatch = dispatch
         self.selection: Selection = dispatch.selection
         self.record = record
 
     def move_to(self, cls: type) -> None:
         """Dispatch another class from now on: a decorator outside ours has built the class anew."""
-        self.cls = self.cell[0] = cls
+        self.cls = cls
+        self.cell.put(cls)
         self.record.forget_host()
         self.record.wrapper_ref = ref(cls)
         self.dispatch.adopt(self.record)
@@ -103,19 +123,34 @@ class DispatchMeta(type(Protocol)):  # type: ignore[misc]  # the metaclass of pr
     __instancecheck__ = type.__instancecheck__
     __subclasscheck__ = type.__subclasscheck__
 
-    def __new__(metaclass, name: str, bases: tuple[type, ...], namespace: dict[str, Any], /, **kwargs: Any) -> Any:
-        if metaclass is DispatchMeta and any(
+    def __new__(metacls: Any, name: str, bases: tuple[type, ...], namespace: dict[str, Any], /, **kwargs: Any) -> Any:
+        if metacls is DispatchMeta and any(
             isinstance(base, ABCMeta) and not isinstance(base, DispatchMeta) for base in bases
         ):
-            metaclass = AbstractDispatchMeta
-        built = super().__new__(metaclass, name, bases, namespace, **kwargs)
-        if not issubclass(metaclass, AbstractDispatchMeta):
-            # Outside ABCs, a method that is marked as abstract prevents nothing.
-            type.__delattr__(built, "__abstractmethods__")
+            metacls = AbstractDispatchMeta
+        abstract = issubclass(metacls, AbstractDispatchMeta)
+        # What ABCMeta does to a class would meet the host's metaclass, which may not let it.
+        next_after: Any = super
+        built: Any = next_after(DispatchMeta if abstract else ABCMeta, metacls).__new__(
+            metacls, name, bases, namespace, **kwargs
+        )
+        if not abstract:
+            _mark_concrete(built)
         known = namespace.get(ATTRIBUTE)
         if isinstance(known, DispatchedClass) and _is_copy(name, namespace, known.cls):
             known.move_to(built)
         return built
+
+
+def _mark_concrete(cls: type) -> None:
+    """Give a class what abstract classes have, with nothing abstract in it.
+
+    Outside ABCs, a method that is marked as abstract prevents nothing, and a metaclass may not let us set attributes.
+    """
+    type.__setattr__(cls, "__abstractmethods__", frozenset())
+    for name, value in vars(ABCMeta("_", (), {})).items():
+        if name.startswith("_abc_"):
+            type.__setattr__(cls, name, value)
 
 
 def _is_copy(name: str, namespace: dict[str, Any], cls: type) -> bool:
@@ -132,18 +167,18 @@ class AbstractDispatchMeta(DispatchMeta):
 _DERIVED: dict[type, type] = {type: DispatchMeta, ABCMeta: AbstractDispatchMeta, type(Protocol): AbstractDispatchMeta}
 
 
-def _derived_metaclass(metaclass: type) -> type:
+def _derived_metaclass(metaclass: Any) -> type:
     """Return a metaclass that dispatches and otherwise is another; one per metaclass, so that they stay compatible."""
     if issubclass(metaclass, DispatchMeta):
-        return metaclass
+        return metaclass  # type: ignore[no-any-return]  # it is a class: issubclass() was asked.
     derived = _DERIVED.get(metaclass)
     if derived is None:
         derived = type(
             f"Dispatching{metaclass.__name__}",
             (metaclass, AbstractDispatchMeta if issubclass(metaclass, ABCMeta) else DispatchMeta),
             {
-                "__call__": _make_call(metaclass.__call__),
-                "__backend_forward__": metaclass.__call__,
+                "__call__": _make_call(_forward(metaclass)),
+                "__backend_forward__": _forward(metaclass),
                 "__instancecheck__": metaclass.__instancecheck__,
                 "__subclasscheck__": metaclass.__subclasscheck__,
                 "__module__": __name__,
@@ -153,23 +188,26 @@ def _derived_metaclass(metaclass: type) -> type:
     return derived
 
 
-def _constructor(cell: list[type], forward: Callable[..., Any], own_signature: Any) -> Callable[..., Any]:
-    """Return the host's own construction as a function, which is all that the dispatching machinery knows.
+def _forward(metaclass: Any) -> Callable[..., Any]:
+    """Return what constructs the instances of a metaclass's classes where nothing is dispatched."""
+    forward: Callable[..., Any] = getattr(metaclass, "__backend_forward__", metaclass.__call__)
+    return forward
 
-    The class stands in a cell, since it may have to be built anew after this.
-    """
+
+def _constructor(cell: ClassCell, forward: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the host's own construction as a function, which is all that the dispatching machinery knows."""
 
     def construct(*args: Any, **kwargs: Any) -> Any:
-        return forward(cell[0], *args, **kwargs)
+        return forward(cell.get(), *args, **kwargs)
 
     def signature() -> Signature:
-        shown = shown_signature(cell[0], forward, own_signature)
-        if own_signature is None and _takes_anything(shown):
-            # The metaclass passes everything on to the constructor.
-            return constructor_signature(cell[0])
-        return shown
+        cls = cell.get()
+        own = _own_signature(cls)
+        shown = shown_signature(cls, forward, own)
+        # Where the metaclass passes everything on, it is the constructor that says what.
+        return constructor_signature(cls) if own is None and _takes_anything(shown) else shown
 
-    cls = cell[0]
+    cls = cell.get()
     construct.__name__, construct.__qualname__, construct.__module__ = cls.__name__, cls.__qualname__, cls.__module__
     source = SimpleNamespace(signature=signature)
     construct.__signature__ = MergedSignature(source)  # type: ignore[attr-defined]  # any function may have one.
@@ -192,7 +230,7 @@ class ClassSignature:
             raise AttributeError("__signature__")
         if owner is self._known.cls:
             return self._known.record.signature()
-        return shown_signature(owner, type(owner).__backend_forward__, self.own)
+        return shown_signature(owner, _forward(type(owner)), self.own)
 
 
 def _own_signature(cls: type) -> Any:
@@ -204,7 +242,9 @@ def _own_signature(cls: type) -> Any:
 def shown_signature(cls: type, forward: Callable[..., Any], own: Any) -> Signature:
     """Return the signature that :mod:`inspect` would show for a class whose metaclass does not dispatch."""
     if own is not None:
-        shown: Signature = own.__get__(None, cls) if hasattr(own, "__get__") else own
+        shown = own.__get__(None, cls) if hasattr(own, "__get__") else own
+        if not isinstance(shown, inspect.Signature):
+            raise TypeError(f"unexpected object {shown!r} in its __signature__")
         return shown
     if forward is type.__call__:
         return constructor_signature(cls)
@@ -241,20 +281,21 @@ def dispatch_class(dispatch: Dispatch, cls: Any, *, name: str | None) -> tuple[t
         If it is none that can be dispatched; the message says why and what to do.
     """
     _check(cls)
-    metaclass = _derived_metaclass(type(cls))
-    forward = metaclass.__backend_forward__  # type: ignore[attr-defined]  # all of them have it.
     own_signature = _own_signature(cls)
-    cell = [cls]
-    constructor = _constructor(cell, forward, own_signature)
+    cell = ClassCell(cls)
+    constructor = _constructor(cell, _forward(type(cls)))
     _check_parameters(cls, constructor)
     try:
+        metaclass = _derived_metaclass(type(cls))
         built = with_metaclass(cls, metaclass)
     except TypeError as error:
         raise TypeError(
             f"{cls.__qualname__} cannot be given a metaclass that dispatches ({error}). "
             f"Dispatch a function that constructs it instead."
         ) from error
-    cell[0] = built
+    cell.put(built)
+    if not issubclass(metaclass, AbstractDispatchMeta):
+        _mark_concrete(built)
     record = Dispatched(constructor, name if name is not None else cls.__name__)
     record.is_class = True
     known = DispatchedClass(cell, dispatch, record)
@@ -300,4 +341,3 @@ def _check_parameters(cls: type, constructor: Callable[..., Any]) -> None:
             f"The constructor of {cls.__qualname__} takes *args, which cannot be mapped to a backend by name. "
             f"Spell its parameters out."
         )
-

@@ -212,7 +212,8 @@ def _write_doc(function: Any, written: Written, options: list[Option]) -> None:
         before = written.doc_before if shown == written.doc and written.doc_before is not None else shown
         text = add_options(before, options) if options else before
         if text != shown:
-            function.__doc__ = text
+            # Metaclasses may have their own idea of what can be set on their classes.
+            (type.__setattr__ if isinstance(function, type) else setattr)(function, "__doc__", text)
         written.doc_before, written.doc = before, text
     except Exception:  # noqa: BLE001 - an outer function that cannot be written to is left alone.
         return

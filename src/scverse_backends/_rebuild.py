@@ -3,8 +3,8 @@
 Python lets a class change its metaclass in place only where the old one is a Python class. A class whose metaclass is
 plain ``type`` is built anew from its namespace, as attrs and :func:`dataclasses.dataclass` do for ``slots=True``. Two
 things make that unnoticed: every closure that holds the old class (``__class__`` for ``super()``, the generated methods
-of dataclasses) is repaired, and ``__init_subclass__`` of the bases does not run again, since nobody knows any more which
-keywords the class statement gave it; what it has put into registries is replaced there.
+of dataclasses) is repaired, and ``__init_subclass__`` of the bases does not run again, since nobody knows any more
+which keywords the class statement gave it; what it has put into registries is replaced there.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def _made_by_type(name: str, value: object, cls: type) -> bool:
     return isinstance(value, MemberDescriptorType) and value.__objclass__ is cls
 
 
-# -- closures ------------------------------------------------------------------------------------------------------------
+# -- closures ----------------------------------------------------------------------------------------------------------
 
 
 def _cells_of(cls: type) -> list[CellType]:
@@ -123,7 +123,7 @@ def _items(value: object) -> list[Any]:
 
 _MappingProxy = type(vars(type))
 
-# -- registries ----------------------------------------------------------------------------------------------------------
+# -- registries --------------------------------------------------------------------------------------------------------
 
 
 def _replace_in_registries(old: type, new: type) -> None:
@@ -149,19 +149,20 @@ def _replace_in_registries(old: type, new: type) -> None:
 
 def _replace_in(registry: Any, old: type, new: type, depth: int = 0) -> None:
     """Replace a class in a collection, and in the collections inside it. What cannot be changed is left alone."""
+    found: Any = registry  # Not narrowed to a collection of unknown items.
     with suppress(Exception):
         if isinstance(registry, MutableMapping):
-            for key, value in list(registry.items()):
+            for key, value in list(found.items()):
                 if value is old:
-                    registry[key] = new
+                    found[key] = new
                 elif depth < 2:
                     _replace_in(value, old, new, depth + 1)
                 if key is old:
-                    registry[new] = registry.pop(old)
+                    found[new] = found.pop(old)
         elif isinstance(registry, MutableSequence):
-            for position, value in enumerate(registry):
+            for position, value in enumerate(found):
                 if value is old:
-                    registry[position] = new
-        elif isinstance(registry, MutableSet) and any(value is old for value in registry):
-            registry.discard(old)
-            registry.add(new)
+                    found[position] = new
+        elif isinstance(registry, MutableSet) and any(value is old for value in found):
+            found.discard(old)
+            found.add(new)
