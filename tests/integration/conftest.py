@@ -122,7 +122,9 @@ class Site:
         """Build a real wheel."""
         files = self.files(distribution, version, modules or {}, entry_points, None)
         information = self._information(distribution, version)
-        files[f"{information}/WHEEL"] = "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        files[f"{information}/WHEEL"] = (
+            "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
         files[f"{information}/RECORD"] = "".join(f"{path},,\n" for path in files) + f"{information}/RECORD,,\n"
         stem = f"{distribution.replace('-', '_')}-{version}-py3-none-any"
         wheel = directory / f"{stem}.whl"

@@ -156,7 +156,7 @@ def test_an_entry_points_name_can_be_anything(site, kind):  # 2.4, 2.6
     assert ODD_NAMES[kind] not in found["names"]
 
 
-# -- while the process runs ----------------------------------------------------------------------------------------------
+# -- while the process runs --------------------------------------------------------------------------------------------
 
 
 def test_what_is_installed_while_the_process_runs_can_be_selected_at_once(site, adapter_source):  # 2.8
@@ -252,7 +252,9 @@ def test_an_upgrade_that_repairs_a_backend_works_without_a_restart(site, adapter
         modules={"bad_backend.py": "raise RuntimeError('version 1')"},
         entry_points={"bad": "bad_backend"},
     )
-    files = site.files("bad-distribution", "2.0", {"bad_backend.py": adapter_source("bad")}, {"bad": "bad_backend"}, None)
+    files = site.files(
+        "bad-distribution", "2.0", {"bad_backend.py": adapter_source("bad")}, {"bad": "bad_backend"}, None
+    )
     found = site.run(
         f"""
         import pathlib, shutil, sys, warnings

@@ -27,9 +27,22 @@ pytestmark = [
 def installed(tmp_path_factory):
     target = tmp_path_factory.mktemp("installed")
     subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-build-isolation",
-         "--disable-pip-version-check", "--target", target,
-         EXAMPLES / "example_host", EXAMPLES / "example_fast", EXAMPLES / "example_dask"],
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--no-index",
+            "--no-build-isolation",
+            "--disable-pip-version-check",
+            "--target",
+            target,
+            EXAMPLES / "example_host",
+            EXAMPLES / "example_fast",
+            EXAMPLES / "example_dask",
+        ],
         check=True,
         timeout=240,
     )

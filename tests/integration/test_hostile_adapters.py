@@ -98,7 +98,10 @@ FAILING = {
     "null-byte": ("name = 'bad'\0", "SyntaxError"),
     "undecodable": (b"name = '\xff'", "SyntaxError"),
     "missing-module": ("import surely_not_installed_anywhere", "ModuleNotFoundError"),
-    "warning-as-error": ("import warnings\nwith warnings.catch_warnings(action='error'): warnings.warn('old')", "UserWarning"),
+    "warning-as-error": (
+        "import warnings\nwith warnings.catch_warnings(action='error'): warnings.warn('old')",
+        "UserWarning",
+    ),
     "str-raises": (
         "class Odd(Exception):\n    def __str__(self): raise ValueError('no words')\nraise Odd",
         "Odd",
@@ -126,10 +129,16 @@ FAILING = {
         "SystemExit",
         "bad_backend:Adapter",
     ),
-    "init-exits": ("class Adapter:\n    name = 'bad'\n    def __init__(self): raise SystemExit(7)", "SystemExit",
-                   "bad_backend:Adapter"),
-    "init-wants-more": ("class Adapter:\n    name = 'bad'\n    def __init__(self, device): pass", "TypeError",
-                        "bad_backend:Adapter"),
+    "init-exits": (
+        "class Adapter:\n    name = 'bad'\n    def __init__(self): raise SystemExit(7)",
+        "SystemExit",
+        "bad_backend:Adapter",
+    ),
+    "init-wants-more": (
+        "class Adapter:\n    name = 'bad'\n    def __init__(self, device): pass",
+        "TypeError",
+        "bad_backend:Adapter",
+    ),
     "new-is-another": ("class Adapter:\n    def __new__(cls): return 3", "AttributeError", "bad_backend:Adapter"),
     "getattribute-exits": (
         "class Adapter:\n    def __getattribute__(self, name): raise SystemExit(8)\nadapter = Adapter()",
@@ -152,12 +161,14 @@ FAILING = {
     "name-invisible": ("name = 'bad\\u200b'", "BackendLoadError"),
     "name-endless": ("name = 'bad' * 10_000_000", "BackendLoadError"),
     "name-claims-str": (
-        "class Name:\n"
-        "    __class__ = property(lambda self: str)\n"
-        "    def __len__(self): return 3\n"
-        "    def __iter__(self): return iter('bad')\n"
-        "    def __getitem__(self, index): return 'bad'[index]\n"
-        "name = Name()",
+        (
+            "class Name:\n"
+            "    __class__ = property(lambda self: str)\n"
+            "    def __len__(self): return 3\n"
+            "    def __iter__(self): return iter('bad')\n"
+            "    def __getitem__(self, index): return 'bad'[index]\n"
+            "name = Name()"
+        ),
         "BackendLoadError",
     ),
     "name-class-exits": (
@@ -165,13 +176,17 @@ FAILING = {
         "BackendLoadError",
     ),
     "name-len-exits": (
-        "class Name(str):\n    def __len__(self): raise SystemExit(11)\n    __bool__ = __iter__ = __len__\n"
-        "name = Name('not right')",
+        (
+            "class Name(str):\n    def __len__(self): raise SystemExit(11)\n    __bool__ = __iter__ = __len__\n"
+            "name = Name('not right')"
+        ),
         "BackendLoadError",
     ),
     "name-metaclass-lies": (
-        "class Meta(type):\n    @property\n    def __name__(cls): raise SystemExit(12)\n"
-        "class Name(metaclass=Meta): pass\nname = Name()",
+        (
+            "class Meta(type):\n    @property\n    def __name__(cls): raise SystemExit(12)\n"
+            "class Name(metaclass=Meta): pass\nname = Name()"
+        ),
         None,
     ),
 }
@@ -234,7 +249,11 @@ WORKING = {
         ["bad", "triple"],
         None,
     ),
-    "getattr-import-error": (NAMED + DOUBLE + "def __getattr__(name): raise ImportError(name)", "BackendLoadError", None),
+    "getattr-import-error": (
+        NAMED + DOUBLE + "def __getattr__(name): raise ImportError(name)",
+        "BackendLoadError",
+        None,
+    ),
     "getattr-exits": (NAMED + DOUBLE + "def __getattr__(name): raise SystemExit(1)", "BackendLoadError", None),
     "getattr-recurses": (
         NAMED + DOUBLE + "def __getattr__(name):\n    import sys\n    return getattr(sys.modules[__name__], name)",
@@ -247,18 +266,22 @@ WORKING = {
         None,
     ),
     "properties-with-side-effects": (
-        "class Adapter:\n    name = 'bad'\n"
-        "    def double(self, x): return ('bad', 2 * x)\n"
-        "    @property\n    def triple(self): raise RuntimeError('side effect')",
+        (
+            "class Adapter:\n    name = 'bad'\n"
+            "    def double(self, x): return ('bad', 2 * x)\n"
+            "    @property\n    def triple(self): raise RuntimeError('side effect')"
+        ),
         "BackendLoadError",
         None,
         "bad_backend:Adapter",
     ),
     "hash-and-eq-raise": (
-        "class Adapter:\n    name = 'bad'\n"
-        "    def double(self, x): return ('bad', 2 * x)\n"
-        "    def __eq__(self, other): raise SystemExit(2)\n"
-        "    __hash__ = __bool__ = __len__ = __repr__ = __eq__",
+        (
+            "class Adapter:\n    name = 'bad'\n"
+            "    def double(self, x): return ('bad', 2 * x)\n"
+            "    def __eq__(self, other): raise SystemExit(2)\n"
+            "    __hash__ = __bool__ = __len__ = __repr__ = __eq__"
+        ),
         ["cpu", 6],
         None,
         "bad_backend:Adapter",
@@ -270,25 +293,31 @@ WORKING = {
         "bad_backend:Adapter",
     ),
     "metaclass-lies": (
-        "class Meta(type):\n    __mro__ = property(lambda cls: 1 / 0)\n    __dict__ = property(lambda cls: 1 / 0)\n"
-        "    def __eq__(cls, other): raise SystemExit(3)\n    __hash__ = __eq__\n"
-        "class Adapter(metaclass=Meta):\n    name = 'bad'\n    def double(self, x): return ('bad', 2 * x)",
+        (
+            "class Meta(type):\n    __mro__ = property(lambda cls: 1 / 0)\n    __dict__ = property(lambda cls: 1 / 0)\n"
+            "    def __eq__(cls, other): raise SystemExit(3)\n    __hash__ = __eq__\n"
+            "class Adapter(metaclass=Meta):\n    name = 'bad'\n    def double(self, x): return ('bad', 2 * x)"
+        ),
         ["cpu", 6],
         None,
         "bad_backend:Adapter",
     ),
     "mock": (
-        "from unittest.mock import MagicMock\nadapter = MagicMock()\nadapter.name = 'bad'\n"
-        "adapter.double.return_value = ('bad', 4)\nadapter.triple.return_value = ('bad', 6)",
+        (
+            "from unittest.mock import MagicMock\nadapter = MagicMock()\nadapter.name = 'bad'\n"
+            "adapter.double.return_value = ('bad', 4)\nadapter.triple.return_value = ('bad', 6)"
+        ),
         ["bad", 6],
         "aliases",
         "bad_backend:adapter",
     ),
     "name-changes": (
-        "import itertools\ncounter = itertools.count()\n"
-        "class Adapter:\n"
-        "    name = property(lambda self: 'bad' if next(counter) == 0 else f'other{next(counter)}')\n"
-        "    def double(self, x): return ('bad', 2 * x)",
+        (
+            "import itertools\ncounter = itertools.count()\n"
+            "class Adapter:\n"
+            "    name = property(lambda self: 'bad' if next(counter) == 0 else f'other{next(counter)}')\n"
+            "    def double(self, x): return ('bad', 2 * x)"
+        ),
         ["cpu", 6],
         None,
         "bad_backend:Adapter",
@@ -305,14 +334,17 @@ WORKING = {
         None,
     ),
     "doc-no-string": (NAMED + DOUBLE + "double.__doc__ = 12", ["cpu", 6], None),
-    "doc-exits": (CALLABLE + "    @property\n    def __doc__(self): raise SystemExit(6)\ndouble = Double()",
-                  ["cpu", 6], None),
+    "doc-exits": (
+        CALLABLE + "    @property\n    def __doc__(self): raise SystemExit(6)\ndouble = Double()",
+        ["cpu", 6],
+        None,
+    ),
     "doc-malformed": (
         NAMED + DOUBLE + "double.__doc__ = 'Parameters\\n---\\n' + chr(0) * 10 + '\\n: : :\\n' * 50",
         ["cpu", 6],
         None,
     ),
-    "name-attribute-none": (CALLABLE + "    __name__ = None\n    __module__ = 7\ndouble = Double()" , None, None),
+    "name-attribute-none": (CALLABLE + "    __name__ = None\n    __module__ = 7\ndouble = Double()", None, None),
     "module-attribute-lies": (NAMED + DOUBLE + "double.__module__ = 7", ["cpu", 6], None),
     "wrapped-loop": (NAMED + DOUBLE + "double.__wrapped__ = double", ["cpu", 6], None),
     "wrapped-exits": (
@@ -326,12 +358,14 @@ WORKING = {
         None,
     ),
     "annotations-raise": (
-        NAMED + "def double(x: 'undefined', *, option: '1 / 0' = 3, other: '(lambda: lambda: f(' = 4): return ('bad', 2 * x)",
+        NAMED
+        + "def double(x: 'undefined', *, option: '1 / 0' = 3, other: '(lambda: lambda: f(' = 4): return ('bad', 2 * x)",
         ["cpu", 6],
         None,
     ),
     "defaults-are-strange": (
-        NAMED + "class Strange:\n    def __eq__(self, other): raise SystemExit(8)\n    __hash__ = None\n    def __repr__(self): raise SystemExit(9)\n    __bool__ = __str__ = __repr__\n"
+        NAMED + "class Strange:\n    def __eq__(self, other): raise SystemExit(8)\n    __hash__ = None\n"
+        "    def __repr__(self): raise SystemExit(9)\n    __bool__ = __str__ = __repr__\n"
         "def double(x, *, scale=Strange(), option=Strange()): return ('bad', 2 * x)",
         ["cpu", 6],
         None,
@@ -351,7 +385,11 @@ WORKING = {
     "aliases-generator": (NAMED + DOUBLE + "aliases = (x for x in ['evil'])", ["cpu", 6], "aliases"),
     "aliases-dict": (NAMED + DOUBLE + "aliases = {'evil': 1}", ["cpu", 6], "aliases"),
     "aliases-non-strings": (NAMED + DOUBLE + "aliases = ['fine', 3, None, b'x', ['y']]", ["cpu", 6], "are ignored"),
-    "aliases-of-others": (NAMED + DOUBLE + "aliases = ['fine', 'CPU', 'GPU', 'Genuine', 'a b']", ["cpu", 6], "are ignored"),
+    "aliases-of-others": (
+        NAMED + DOUBLE + "aliases = ['fine', 'CPU', 'GPU', 'Genuine', 'a b']",
+        ["cpu", 6],
+        "are ignored",
+    ),
     "aliases-raise": (
         NAMED + DOUBLE + "class Odd(list):\n    def __iter__(self): raise SystemExit(11)\naliases = Odd(['evil'])",
         ["cpu", 6],
@@ -384,8 +422,12 @@ WORKING = {
     ),
     "takes-the-good-name": (NAMED + DOUBLE + "aliases = ['good']", ["cpu", 6], "claim the backend name"),
     "reference-with-extras": (NAMED + DOUBLE, ["cpu", 6], None, "bad_backend [cuda]"),
-    "reference-with-spaces": (NAMED + "class Inner:\n    name = 'bad'\n    def double(self, x): return ('bad', 2 * x)",
-                              ["cpu", 6], None, "bad_backend : Inner"),
+    "reference-with-spaces": (
+        NAMED + "class Inner:\n    name = 'bad'\n    def double(self, x): return ('bad', 2 * x)",
+        ["cpu", 6],
+        None,
+        "bad_backend : Inner",
+    ),
     "hides-among-names": (
         "import types\nclass Odd(types.ModuleType):\n    def __getattribute__(self, name):\n"
         "        if name == 'double': return lambda x: ('bad', 2 * x)\n"

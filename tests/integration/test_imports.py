@@ -69,7 +69,9 @@ def test_the_environment_selects_one_adapter_when_it_is_needed(site):  # 1.5, 2.
 @pytest.mark.parametrize("name", ["real", "genuine"])
 def test_a_trusted_backend_is_imported_alone_by_name_and_alias(site, name, adapter_source):  # 2.3
     site.good()
-    site.install("real-backend", modules={"real_backend.py": adapter_source("real")}, entry_points={"real": "real_backend"})
+    site.install(
+        "real-backend", modules={"real_backend.py": adapter_source("real")}, entry_points={"real": "real_backend"}
+    )
     value = site.run(f"import hosted; report(hosted.double(2, backend={name!r}))", flags=["-W", "error"])
     assert value == ["real", 4]
     assert site.imported() == ["real"]
@@ -118,7 +120,8 @@ def test_selecting_touches_nothing_that_is_provided_lazily(site):  # 2.3, 5.7
         "lazy-distribution",
         modules={
             "lazy_backend.py": LAZY,
-            "lazy_implementation.py": "def double(x, *, lazily=1): return ('lazy', x)\ndef triple(x): return ('lazy', x)",
+            "lazy_implementation.py": "def double(x, *, lazily=1): return ('lazy', x)\n"
+            "def triple(x): return ('lazy', x)",
         },
         entry_points={"lazy": "lazy_backend"},
     )
@@ -168,8 +171,11 @@ def test_discovery_merges_what_is_provided_lazily(site):  # 5.7
 
 @pytest.mark.parametrize("flags", [["-W", "error"], ["-X", "dev", "-W", "error"], ["-O"], ["-OO"]])
 def test_clean_under_strict_interpreters(site, flags):  # issue: -W error, PYTHONDEVMODE=1
-    site.install("real-backend", modules={"real_backend.py": "name = 'real'\ndef double(x): return ('real', x)"},
-                 entry_points={"real": "real_backend"})
+    site.install(
+        "real-backend",
+        modules={"real_backend.py": "name = 'real'\ndef double(x): return ('real', x)"},
+        entry_points={"real": "real_backend"},
+    )
     value = site.run(
         """
         import hosted
@@ -192,22 +198,43 @@ def test_importtime_shows_no_heavy_module(site):  # issue: -X importtime
     assert not set(HEAVY) & imported
 
 
-# -- real wheels ---------------------------------------------------------------------------------------------------------
+# -- real wheels -------------------------------------------------------------------------------------------------------
 
 
 def test_wheels_installed_with_pip(site, tmp_path, adapter_source):  # 2.1, 3.2
     wheels = tmp_path / "wheels"
     wheels.mkdir()
     built = [
-        site.wheel(wheels, "real-backend", version="2.5", modules={"real_backend.py": adapter_source("real")},
-                   entry_points={"real": "real_backend"}),
-        site.wheel(wheels, "other-distribution", modules={"other_backend.py": adapter_source("other")},
-                   entry_points={"other": "other_backend"}),
+        site.wheel(
+            wheels,
+            "real-backend",
+            version="2.5",
+            modules={"real_backend.py": adapter_source("real")},
+            entry_points={"real": "real_backend"},
+        ),
+        site.wheel(
+            wheels,
+            "other-distribution",
+            modules={"other_backend.py": adapter_source("other")},
+            entry_points={"other": "other_backend"},
+        ),
     ]
     target = tmp_path / "installed"
     subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-compile",
-         "--disable-pip-version-check", "--target", target, *built],
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--no-index",
+            "--no-compile",
+            "--disable-pip-version-check",
+            "--target",
+            target,
+            *built,
+        ],
         check=True,
         capture_output=True,
         timeout=120,
@@ -217,7 +244,8 @@ def test_wheels_installed_with_pip(site, tmp_path, adapter_source):  # 2.1, 3.2
         import hosted, warnings
         warnings.simplefilter("ignore")
         value = hosted.double(2, backend="real")
-        report([value, [[i.name, i.distribution, i.version, i.entry_point, i.trusted] for i in hosted.dispatcher.backends()]])
+        table = hosted.dispatcher.backends()
+        report([value, [[i.name, i.distribution, i.version, i.entry_point, i.trusted] for i in table]])
         """,
         path=[target],
     )
@@ -232,6 +260,10 @@ def test_wheels_installed_with_pip(site, tmp_path, adapter_source):  # 2.1, 3.2
 
 
 def test_a_wheel_on_the_path_needs_no_unpacking(site, tmp_path, adapter_source):  # 2.1: zip archives list as well
-    wheel = site.wheel(tmp_path, "real-backend", modules={"real_backend.py": adapter_source("real")},
-                       entry_points={"real": "real_backend"})
+    wheel = site.wheel(
+        tmp_path,
+        "real-backend",
+        modules={"real_backend.py": adapter_source("real")},
+        entry_points={"real": "real_backend"},
+    )
     assert site.run("import hosted; report(hosted.double(2, backend='real'))", path=[wheel]) == ["real", 4]

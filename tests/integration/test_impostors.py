@@ -75,7 +75,9 @@ def test_beside_an_impostor_the_real_backend_answers(site, case, adapter_source)
             f"[hosted.backends]\n{name} = evil_backend\n", encoding="utf-8"
         )
         (site.path / "evil_backend.py").write_text(IMPOSTOR.format(name="real"))
-    site.install("real-backend", modules={"real_backend.py": adapter_source("real")}, entry_points={"real": "real_backend"})
+    site.install(
+        "real-backend", modules={"real_backend.py": adapter_source("real")}, entry_points={"real": "real_backend"}
+    )
     answers = site.run(ASK)
     assert not (site.path.parent / "executed").exists()
     assert answers["real"] == answers["genuine"] == ["real", 4]
@@ -88,7 +90,9 @@ def test_a_distribution_is_compared_as_pep_503_says(site, spelling, adapter_sour
     assert site.run(ASK)["real"] == ["real", 4]
 
 
-@pytest.mark.parametrize("reference", ["real_backend", "real_backend:adapter", "real_backend.inner", "real_backend [cuda]"])
+@pytest.mark.parametrize(
+    "reference", ["real_backend", "real_backend:adapter", "real_backend.inner", "real_backend [cuda]"]
+)
 def test_what_lies_within_the_module_prefix_is_the_real_one(site, reference, adapter_source):  # 3.2
     source = adapter_source("real")
     site.install(
@@ -103,9 +107,7 @@ def test_what_lies_within_the_module_prefix_is_the_real_one(site, reference, ada
 
 
 def test_a_verified_package_that_bears_another_name_is_told_from_a_missing_one(site):  # 3.3
-    site.install(
-        "real-backend", modules={"real_backend.py": "name = 'someone'"}, entry_points={"real": "real_backend"}
-    )
+    site.install("real-backend", modules={"real_backend.py": "name = 'someone'"}, entry_points={"real": "real_backend"})
     kind, message = site.run(ASK)["real"]
     assert kind == "BackendLoadError"
     assert "'someone'" in message
@@ -130,7 +132,9 @@ def test_untrusted_backends_are_never_imported_where_the_host_refuses_them(site)
         modules={
             "strict.py": """
                 from scverse_backends import BackendDispatcher
-                dispatcher = BackendDispatcher(entrypoint_group="hosted.backends", host_name="strict", untrusted="refuse")
+                dispatcher = BackendDispatcher(
+                    entrypoint_group="hosted.backends", host_name="strict", untrusted="refuse"
+                )
 
                 @dispatcher.backend_dispatch
                 def double(x):
@@ -160,7 +164,9 @@ def test_untrusted_backends_are_never_imported_where_the_host_refuses_them(site)
 def test_who_stands_first_on_the_path_is_taken_for_the_distribution_of_that_name(site, tmp_path, adapter_source):
     # Documented for what it is: metadata tells who somebody says to be. Whoever can put files on the path in front of
     # the installed ones is Python itself for all that can be found out, and needs no backend to run code.
-    site.install("real-backend", modules={"real_backend.py": adapter_source("real")}, entry_points={"real": "real_backend"})
+    site.install(
+        "real-backend", modules={"real_backend.py": adapter_source("real")}, entry_points={"real": "real_backend"}
+    )
     elsewhere = tmp_path / "working directory"
     source = "name = 'real'\ndef double(x): return ('shadow', x)"
     site.install(
@@ -180,8 +186,12 @@ def test_who_stands_first_on_the_path_is_taken_for_the_distribution_of_that_name
 
 def test_a_shadow_of_another_name_is_refused_even_in_front(site, tmp_path):  # 3.2
     elsewhere = tmp_path / "working directory"
-    site.install("evil", modules={"real_backend.py": IMPOSTOR.format(name="real")}, entry_points={"real": "real_backend"},
-                 into=elsewhere)
+    site.install(
+        "evil",
+        modules={"real_backend.py": IMPOSTOR.format(name="real")},
+        entry_points={"real": "real_backend"},
+        into=elsewhere,
+    )
     answers = site.run(ASK, path=[elsewhere])
     assert answers["real"][0] == "BackendNotInstalledError"
     assert not (tmp_path / "executed").exists()

@@ -106,7 +106,7 @@ def check(dispatcher, double, at):
     else:
         raise AssertionError(at)
     dispatcher.discover()
-    assert dispatcher.available_backend_names() == ["class", "good", "swift"], (at, dispatcher.available_backend_names())
+    assert dispatcher.available_backend_names() == ["class", "good", "swift"], at
     import inspect
     assert list(inspect.signature(double).parameters) == ["x", "scale", "class_option", "good_option", "backend"], at
     assert double(1, backend="cpu") == ("cpu", 2), at
@@ -162,9 +162,14 @@ ACTIONS = {
 @pytest.fixture
 def interrupted(site):
     site.good(aliases=("swift",))
-    site.install("class-distribution", modules={"class_backend.py": CLASS_ADAPTER},
-                 entry_points={"class": "class_backend:Adapter"})
-    site.install("bad-distribution", modules={"bad_backend.py": "raise SystemExit"}, entry_points={"bad": "bad_backend"})
+    site.install(
+        "class-distribution",
+        modules={"class_backend.py": CLASS_ADAPTER},
+        entry_points={"class": "class_backend:Adapter"},
+    )
+    site.install(
+        "bad-distribution", modules={"bad_backend.py": "raise SystemExit"}, entry_points={"bad": "bad_backend"}
+    )
     return site
 
 

@@ -225,7 +225,8 @@ def test_a_failed_module_is_freed(site):  # 2.6
         except ImportError:
             pass
         gc.collect()
-        report([hosted.reference() is None, [info.state for info in hosted.dispatcher.backends() if info.name == "bad"]])
+        states = [info.state for info in hosted.dispatcher.backends() if info.name == "bad"]
+        report([hosted.reference() is None, states])
         """
     )
     assert freed == [True, ["failed"]]
