@@ -121,12 +121,15 @@ def everywhere(action):
     dispatcher, double = fresh()
     total, _ = run(lambda: action(dispatcher, double), -1)
     points = range(1, total + 1, 1 if sys.argv[1] == "every" else max(1, total // 40))
-    interrupted = 0
+    reached = interrupted = 0
     for at in points:
         dispatcher, double = fresh()
-        interrupted += run(lambda: action(dispatcher, double), at)[1]
+        count, stopped = run(lambda: action(dispatcher, double), at)
+        # The last points of the first run may not come again, where something was cached meanwhile.
+        reached += count >= at
+        interrupted += stopped
         check(dispatcher, double, at)
-    return [total, len(points), interrupted]
+    return [total, reached, interrupted]
 """
 
 CLASS_ADAPTER = """
@@ -181,10 +184,11 @@ def test_after_an_interrupt_anywhere_the_next_call_works(interrupted, action):  
         flags=["-S"],  # few distributions to list: this is done hundreds of times
         seconds=1200 if EVERY_POINT else 40,
     )
-    total, tried, hit = found
+    total, reached, interrupted_at = found
     assert total > 30
+    assert reached > 25
     # Nothing swallows an interrupt.
-    assert hit == tried
+    assert interrupted_at == reached
 
 
 def test_an_interrupt_in_an_adapter_passes_through(site):  # 2.6
