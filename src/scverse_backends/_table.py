@@ -70,7 +70,7 @@ class Table:
     ) -> None:
         rows = list(rows)
         # Columns in which nothing stands would only take room.
-        used = [index for index in range(len(headers)) if any(row.cells[index] for row in rows)]
+        used = [index for index in range(len(headers)) if not index or any(row.cells[index] for row in rows)]
         self._title = _shown(title)
         self._headers = [headers[index] for index in used]
         self._rows = [[row.cells[index] for index in used] for row in rows]
@@ -108,7 +108,7 @@ class Table:
     def _laid_out(self, cells: Sequence[str], widths: Sequence[int]) -> list[str]:
         wrapped = [_wrapped(cell, width) for cell, width in zip(cells, widths, strict=True)]
         lines = []
-        for number in range(max(map(len, wrapped))):
+        for number in range(max(1, *map(len, wrapped))):
             parts = [column[number] if number < len(column) else "" for column in wrapped]
             aligned = (
                 part.rjust(width) if right else part.ljust(width)
