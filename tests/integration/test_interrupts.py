@@ -45,7 +45,8 @@ class Interrupter:
     def __call__(self, frame, event, argument):
         if event not in ("call", "c_return") or not frame.f_code.co_filename.startswith(library):
             return
-        if argument is sys.setprofile:
+        # What is raised in a generator that is being thrown away is ignored by Python itself.
+        if argument is sys.setprofile or isinstance(argument, GeneratorExit):
             return
         # Entering and leaving a call's own state is no part of discovery (2.9 speaks of discovery).
         if isinstance(getattr(argument, "__self__", None), ContextVar) or frame.f_code.co_name == "leave_call":
