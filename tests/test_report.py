@@ -323,6 +323,13 @@ def test_every_reason(lab):
     assert "non-empty string" in reason
 
 
+def test_what_stands_behind_an_error_is_not_reached():
+    host = Host([Point("odd", lambda: adapter("odd", embed=3)), Point("fast", lambda: adapter("fast"))])
+    explanation = host.settings.explain(host.embed, ["odd", "fast", "cpu"])
+    assert explanation.executes is None
+    assert explanation.steps[1:] == (("fast", "not reached"), ("cpu", "not reached"))
+
+
 def test_a_broken_export_would_raise():
     host = Host([Point("odd", lambda: adapter("odd", embed=3))])
     explanation = host.settings.explain(host.embed, "odd")

@@ -369,8 +369,9 @@ def _walk(dispatch: Dispatch, record: Dispatched, choice: Choice, source: str, s
                 detail = f" ({_first_line(candidate.problem)})" if candidate.problem is not None else ""
                 steps.add(candidate.name, f"{candidate.reason}{detail}")
     except BackendError as error:
-        # What stands behind is never asked, since the call ends here.
         steps.add(choice.names[len(steps.found)], f"would raise: {error}", ends=True)
+        for name in choice.names[len(steps.found) :]:
+            steps.add(name, "not reached")
         return
     if dispatch.selection.fallback() == "raise":
         steps.add(CPU, "does not run, since settings.fallback is 'raise'", ends=True)
