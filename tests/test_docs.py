@@ -189,6 +189,14 @@ def test_an_example_at_the_end_of_a_description_keeps_its_output():  # 4.10
     assert example.want == "1\n"
 
 
+@pytest.mark.parametrize("blank", ["", "  "])
+def test_an_example_further_up_says_nothing_about_the_end(blank):  # As in scanpy's ``bbknn``.
+    doc = f"Sum.\n\nParameters\n----------\nx : int\n    As in\n\n    >>> 1\n    1\n{blank}\n    and so on."
+    result = add_backend_parameter(doc)
+    assert result == doc + "\n" + entry().removesuffix("\n")
+    assert add_backend_parameter(doc.replace("\n", "\r\n")) == result.replace("\n", "\r\n")
+
+
 @pytest.mark.parametrize(
     "line", ["backend", "backend : str", "backend: str", "`backend` : str", "**backend** : x", "backend, y : str"]
 )

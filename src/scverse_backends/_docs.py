@@ -49,6 +49,7 @@ _TITLES: Final = {PARAMETERS: "Parameters", OTHER: "Other Parameters"}
 
 _AFTER_BLANK: Final = re.compile(r"\n[ \t\f\r]*\n([ \t]*)(?=\S)")
 # Patterns that most decorated functions never need stay text until then: compiling them all takes milliseconds.
+_BLANK: Final = r"\n[ \t\f\r]*\n"
 _BACKEND_ENTRY: Final = r"\n([ \t]*)[*`]*backend[*`]*[ \t]*(?=[:,(\r\n]|\Z)"
 # Fields of Sphinx and epydoc, and titles that speak of parameters in a style that neither numpydoc nor Google knows.
 _UNRECOGNISED: Final = (
@@ -355,7 +356,7 @@ def _append(doc: str, section: Section, new: Sequence[_Entry], *, google: bool) 
         separated = _AFTER_BLANK.findall(text, len(text) - len(text.lstrip())).count(base)
         if separated and 2 * separated >= indents.count(base) - 1:
             gap = lead = eol * 2
-        elif ">>>" in text and ">>>" in text[max(text.rfind("\n\n", 0, at - start), 0) : at - start]:
+        elif ">>>" in text and ">>>" in re.split(_BLANK, text[: at - start])[-1]:
             # What follows the output of an example without a blank line is output to doctest.
             lead = eol * 2
     return doc[:at] + lead + gap.join(blocks) + doc[at:]

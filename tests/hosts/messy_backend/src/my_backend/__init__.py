@@ -1,0 +1,1 @@
+"""A backend for the messy host, in the state that such packages are in."""
