@@ -9,7 +9,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from scverse_backends._state import CPU_CHOICE, Choice, Opening, Scope, State, leave_call
+from scverse_backends._state import CPU_CHOICE, Choice, Opening, Scope, State, settle_call
 
 FAST, OTHER = Choice(("fast",)), Choice(("other", "cpu"), is_order=True)
 
@@ -78,9 +78,12 @@ def test_openings_know_their_context(variable):  # 1.4
 def call(variable, outer, inner, body):
     """Do what a wrapper does."""
     variable.set(outer)
-    token = variable.set(inner)
+    variable.set(inner)
     body()
-    leave_call(variable, token, outer, inner)
+    current = variable.get()
+    variable.set(outer)
+    if current is not inner:
+        settle_call(variable, outer, inner, current)
     return variable.get()
 
 

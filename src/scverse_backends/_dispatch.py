@@ -10,7 +10,7 @@ from time import perf_counter
 from scverse_backends._implementations import Implementations, with_more
 from scverse_backends._labels import CPU
 from scverse_backends._routing import Routing
-from scverse_backends._state import CPU_CHOICE, Scope, leave_call
+from scverse_backends._state import CPU_CHOICE, Scope, settle_call
 from scverse_backends._trace import Call
 
 TYPE_CHECKING = False
@@ -87,11 +87,15 @@ class Dispatch:
         if inner is state:
             return self.invoke(record, route)
         variable = self.selection.variable
-        token = variable.set(inner)
         try:
+            variable.set(inner)
             return self.invoke(record, route)
         finally:
-            leave_call(variable, token, state, inner)
+            try:
+                current = variable.get()
+            finally:
+                variable.set(state)
+            settle_call(variable, state, inner, current)
 
     def invoke(self, record: Dispatched, route: Route) -> Any:
         """Call what the route leads to."""

@@ -21,7 +21,7 @@ from scverse_backends._merge import write_annotations
 from scverse_backends._own_backend import OwnBackend
 from scverse_backends._plan import BACKEND_PARAMETER
 from scverse_backends._signature import signature_of
-from scverse_backends._state import CPU_CHOICE, leave_call
+from scverse_backends._state import CPU_CHOICE, settle_call
 from scverse_backends._steps import Steps, driver_for, like
 
 TYPE_CHECKING = False
@@ -83,17 +83,22 @@ def plain_maker(dispatch: Dispatch) -> Maker:
                 if state is not variable.get():
                     return dispatch.call(record, CPU, args, kwargs)
                 changes = selection.changes
-                token = variable.set(inner)
+                token = None
                 try:
+                    token = variable.set(inner)
                     return function(*args, **kwargs)
                 except TypeError as error:
                     dispatch.explain_type_error(record, error, kwargs)
                     raise
                 finally:
-                    if selection.changes is changes:
+                    if token is not None and selection.changes is changes:
                         variable.reset(token)
                     else:
-                        leave_call(variable, token, state, inner)
+                        try:
+                            current = variable.get()
+                        finally:
+                            variable.set(state)
+                        settle_call(variable, state, inner, current)
             else:
                 try:
                     plan = record.pinned[backend]
@@ -123,17 +128,23 @@ def plain_maker(dispatch: Dispatch) -> Maker:
             ):
                 return dispatch.call(record, backend, args, kwargs)
             changes = selection.changes
-            token = variable.set(inner)
+            # An interrupt may arrive when the state is set already and the token is not there yet.
+            token = None
             try:
+                token = variable.set(inner)
                 return implementation(*args, **kwargs)
             except TypeError:
                 dispatch.explain_backend_type_error(record, plan, args, kwargs)
                 raise
             finally:
-                if selection.changes is changes:
+                if token is not None and selection.changes is changes:
                     variable.reset(token)
                 else:
-                    leave_call(variable, token, state, inner)
+                    try:
+                        current = variable.get()
+                    finally:
+                        variable.set(state)
+                    settle_call(variable, state, inner, current)
 
         return wrapper
 
@@ -141,7 +152,8 @@ def plain_maker(dispatch: Dispatch) -> Maker:
 
 
 def _inner_code(outer: CodeType, name: str) -> CodeType:
-    return next(constant for constant in outer.co_consts if getattr(constant, "co_name", None) == name)
+    codes: Iterator[CodeType] = (code for code in outer.co_consts if getattr(code, "co_name", None) == name)
+    return next(codes)
 
 
 CALL_CODE = _inner_code(_inner_code(plain_maker.__code__, "make"), "wrapper")
@@ -157,7 +169,7 @@ def _stepwise(
         state = dispatch.selection.state()
         ended = _Ended(begin(record, state)) if state.traces else None
         try:
-            route, inner = dispatch.prepare(record, backend, args, kwargs, ended and ended.call)
+            route, inner = dispatch.prepare(record, backend, args, kwargs, None if ended is None else ended.call)
             steps = Steps(dispatch.selection.variable, inner, ended)
             result = steps.run(dispatch.invoke, record, route)
         except BaseException as error:

@@ -8,7 +8,7 @@ from scverse_backends import _log
 from scverse_backends._adapters import MISSING, describe_error, exported
 from scverse_backends._plan import InvalidCall, Plan, bind, compile_router
 from scverse_backends._signature import implementation_signature
-from scverse_backends._state import leave_call
+from scverse_backends._state import settle_call
 from scverse_backends.exceptions import BackendContractError, BackendLoadError
 
 TYPE_CHECKING = False
@@ -111,7 +111,7 @@ class Implementations:
         can_run = getattr(implementation, "can_run", None)
         if can_run is not None and not callable(can_run):
             raise self._broken_can_run(record, backend.name, f"is no callable but {type(can_run).__name__}")
-        return can_run  # type: ignore[no-any-return]  # callable() was asked above.
+        return can_run
 
     def _broken_can_run(self, record: Dispatched, backend: str, what: str) -> BackendContractError:
         return BackendContractError(
@@ -160,14 +160,18 @@ class Implementations:
             return None
         variable = self._variable
         inner = state.running_also(plan.key)
-        token = variable.set(inner)
         backend = plan.backend.name
         try:
+            variable.set(inner)
             answer = plan.can_run(*args, **kwargs)
         except Exception as error:
             raise self._broken_can_run(record, backend, f"raised {describe_error(error)}") from error
         finally:
-            leave_call(variable, token, state, inner)
+            try:
+                current = variable.get()
+            finally:
+                variable.set(state)
+            settle_call(variable, state, inner, current)
         if answer is True:
             return None
         if answer is False:

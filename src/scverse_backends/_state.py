@@ -150,16 +150,13 @@ class State:
         return len(mine) == len(others) and all(map(is_, mine, others))
 
 
-def leave_call(variable: ContextVar[State], token: Token[State], outer: State, inner: State) -> None:
-    """End a call whose body left the state different from how it found it.
+def settle_call(variable: ContextVar[State], outer: State, inner: State, current: State) -> None:
+    """Keep what the body of a call changed that ended in another state than it began in.
 
     The body may have assigned inside the call's scope, opened scopes that it did not close, or closed scopes that
-    were open before. Only what the call itself added is taken away.
+    were open before. Only what the call itself added is taken away. The state of outside is in force again already,
+    so an interrupt loses at most what the body changed.
     """
-    current = variable.get()
-    variable.reset(token)
-    if current is inner:
-        return
     added = [scope.owner for scope in inner.scopes[len(outer.scopes) :]]
     scopes = tuple(scope for scope in current.scopes if not any(scope.owner is owner for owner in added))
     remaining = State(scopes, outer.running, current.traces)

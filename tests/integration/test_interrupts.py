@@ -15,7 +15,6 @@ EVERY_POINT = "SOAK" in os.environ
 
 HARNESS = """
 import _thread, gc, importlib, os, sys, threading, warnings
-from contextvars import ContextVar
 import scverse_backends
 from scverse_backends import BackendDispatcher
 
@@ -48,9 +47,13 @@ class Interrupter:
         # What is raised in a generator that is being thrown away is ignored by Python itself.
         if argument is sys.setprofile or isinstance(argument, GeneratorExit):
             return
-        # Entering and leaving a call's own state is no part of discovery (2.9 speaks of discovery).
-        if isinstance(getattr(argument, "__self__", None), ContextVar) or frame.f_code.co_name == "leave_call":
-            return
+        # A block that is interrupted while it is opened or closed is in no state that its owner could tell, which is
+        # so for every context manager that is written in Python.
+        outside = frame
+        while outside is not None and outside.f_code.co_filename.startswith(library):
+            if outside.f_code.co_name in ("__exit__", "open"):
+                return
+            outside = outside.f_back
         self.count += 1
         if self.count == self.at:
             sys.setprofile(None)
