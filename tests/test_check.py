@@ -393,6 +393,46 @@ def test_a_renamed_required_parameter_is_an_error():
     problems = found(v2, old=lambda data_set, labels: never())
     assert short(problems)[0] == ("error", "old", "dataset")
     assert "every call fails. The host may have renamed 'data_set'." in problems[0].message
+    assert problems[0].advice == "Rename 'data_set' to 'dataset'."
+    assert keep is not None
+
+
+def test_an_option_of_the_backend_alone_hides_no_renamed_one():
+    def embed(data, n_components=2, *, standardize=False, seed=0):
+        """Version 2."""
+
+    def backends(data, n_components=2, *, precision="double", scale=False, threads=None, seed=0):
+        """Run on the backend.
+
+        Parameters
+        ----------
+        precision, threads
+            Its own.
+        """
+
+    v2, keep = version(embed)
+    (problem,) = found(v2, embed=backends)
+    assert (problem.parameter, problem.advice) == ("standardize", "Rename 'scale' to 'standardize'.")
+    assert keep is not None
+
+
+def test_two_options_that_may_have_been_renamed_are_no_clue():
+    def embed(data, *, standardize=False):
+        """Version 2."""
+
+    def backends(data, *, scale=False, quick=False):
+        """Run on the backend.
+
+        Parameters
+        ----------
+        scale, quick
+            Its own.
+        """
+
+    v2, keep = version(embed)
+    (problem,) = found(v2, embed=backends)
+    assert (problem.severity, problem.parameter) == ("note", "standardize")
+    assert "renamed" not in problem.message
     assert keep is not None
 
 

@@ -298,8 +298,6 @@ def test_a_worker_sends_its_counts_and_leaves_the_verdict_to_who_started_it():
 
 
 def test_with_xdist(suite):
-    # It is no requirement of this suite; the test above shows the same without it.
-    pytest.importorskip("xdist")
     result = suite(TESTS, "-n", "2", new_process=True)
     result.assert_outcomes(passed=3)
     result.stdout.fnmatch_lines(

@@ -283,29 +283,46 @@ class _Signatures:
         if likely is not None:
             self._reported.add(likely)
         meant = f" The host may have renamed {likely!r}." if likely is not None else ""
+        rename = f"Rename {likely!r} to {name!r}."
         if parameter.default is Parameter.empty:
             text = f"The host requires this parameter and the backend lacks it, so every call fails.{meant}"
-            return self._problem(name, "error", text, f"Add {name!r}.")
+            return self._problem(name, "error", text, f"Add {name!r}." if likely is None else rename)
         text = f"The host has this option and the backend lacks it, so it is dropped with a warning.{meant}"
-        advice = f"Rename {likely!r} to {name!r}." if likely is not None else "Add it where it can have an effect."
+        advice = "Add it where it can have an effect." if likely is None else rename
         return self._problem(name, "warning" if likely is not None else "note", text, advice)
 
     def _renamed_from(self, missing: Parameter) -> str | None:
         """Return an option that only the backend has and that this host parameter may have been called before.
 
-        Similar names tell, and so does an option with the same default in the same place between its neighbours.
+        Similar names tell, and so does an option with the same default between the same parameters that both have,
+        if it is the only one.
         """
         candidates = [name for name in self._theirs if name in self._options]
         likely = suggestions(missing.name, candidates)
         if likely:
             return likely[0]
-        before, after = _neighbours(self._host, missing.name)
-        for name in candidates:
-            parameter = self._theirs[name]
-            same_place = (before, after) == _neighbours(self._theirs, name)
-            if same_place and parameter.kind is missing.kind and at_default(parameter.default, missing.default):
-                return name
-        return None
+        place = self._place(self._host, missing.name)
+        same = [
+            name
+            for name in candidates
+            if self._place(self._theirs, name) == place
+            and self._theirs[name].kind is missing.kind
+            and at_default(self._theirs[name].default, missing.default)
+        ]
+        return same[0] if len(same) == 1 else None
+
+    def _place(self, parameters: Iterable[str], name: str) -> tuple[str | None, str | None]:
+        """Return the nearest parameters before and after one that both sides have."""
+        before: str | None = None
+        passed = False
+        for other in parameters:
+            if other == name:
+                passed = True
+            elif other in self._host and other in self._theirs:
+                if passed:
+                    return before, other
+                before = other
+        return before, None
 
     def _unreachable(self) -> Iterator[Problem]:
         old_names = set(self._old.values())
@@ -340,12 +357,6 @@ def _documentation(implementation: Any) -> object:
         return implementation.__doc__
     except Exception:  # noqa: BLE001 - a foreign property.
         return None
-
-
-def _neighbours(parameters: Iterable[str], name: str) -> tuple[str | None, str | None]:
-    names: list[str | None] = [None, *parameters, None]
-    place = names.index(name)
-    return names[place - 1], names[place + 1]
 
 
 def _kind(parameter: Parameter) -> str:
