@@ -13,7 +13,7 @@ version = release = _package["Version"]
 copyright = f"{_year}, {author}"  # noqa: A001 - the name that Sphinx reads.
 
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx_autodoc_typehints",
@@ -25,6 +25,11 @@ exclude_patterns = ["_build", "examples", "Thumbs.db", ".DS_Store"]
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
+
+# Notebooks are run anew at each build, so that what they show is what the library does.
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 120
 
 autodoc_member_order = "bysource"
 napoleon_google_docstring = False

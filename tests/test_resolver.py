@@ -108,7 +108,10 @@ TRUSTED = {"cuda": {"aliases": ["nvidia"], "package": "cuda-pkg", "entrypoints":
             [point("jax", broken)],
             "xla",
             "UnknownBackendError",
-            "Unknown backend 'xla' for host. Available: 'cpu'. It may be a name of 'jax', which failed to load.",
+            (
+                "Unknown backend 'xla' for host. Available: 'cpu'. It may be a name of 'jax', which failed to load: "
+                "settings.backends() shows why."
+            ),
         ),
         (
             [point("sly", Adapter("nvidia"), distribution="evil")],

@@ -229,7 +229,8 @@ def _aliases(
     try:
         if not isinstance(aliases, COLLECTIONS):
             given = _quoted(aliases).strip() or type(aliases).__name__
-            message = f"The aliases of {origin} are ignored: they must be a list, tuple or set, not {given}."
+            wanted = "they must be a list, tuple or set"
+            message = f"The aliases of {origin} are ignored: {wanted}, not {given}. Tell its authors."
             notices.append(Notice(BackendLoadWarning, message))
             return []
         values: list[object] = list(aliases)
@@ -253,7 +254,7 @@ def _aliases(
     if ignored:
         shown = "; ".join(ignored[:_ALIASES_SHOWN])
         more = f"; and {len(ignored) - _ALIASES_SHOWN} more" if len(ignored) > _ALIASES_SHOWN else ""
-        notices.append(Notice(BackendLoadWarning, f"Aliases of {origin} are ignored: {shown}{more}."))
+        notices.append(Notice(BackendLoadWarning, f"Aliases of {origin} are ignored: {shown}{more}. Tell its authors."))
     return list(accepted)
 
 

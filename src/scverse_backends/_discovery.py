@@ -22,11 +22,12 @@ def discovery_warnings(
         yield ("notice", notice.message), notice.category(notice.message)
     for entry in registry.known_entries():
         if isinstance(entry.outcome, Failure):
-            verb = "is refused" if entry.outcome.refused else "cannot be used"
+            refused = entry.outcome.refused
+            verb, advice = ("is refused", "") if refused else ("cannot be used", " Repair or reinstall it.")
             yield (
                 ("failed", entry),
                 BackendLoadWarning(
-                    f"The {describe_origin(entry.record)} {verb}: {entry.outcome.text}.",
+                    f"The {describe_origin(entry.record)} {verb}: {entry.outcome.text}.{advice}",
                     backend=entry.record.name,
                     distribution=entry.record.distribution,
                 ),
@@ -39,7 +40,8 @@ def discovery_warnings(
         yield (
             ("untrusted listing", listed),
             UntrustedBackendWarning(
-                f"These backends are not trusted by {host}, and their options now show in its help: {listed}."
+                f"These backends are not trusted by {host}, and their options now show in its help: {listed}. "
+                f"Use them only if you trust whoever provides them."
             ),
         )
 

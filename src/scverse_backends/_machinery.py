@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from scverse_backends._dispatch import Dispatch
 from scverse_backends._discovery import discovery_warnings
+from scverse_backends._dispatch import Dispatch
 from scverse_backends._dispatched import leads_to
 from scverse_backends._functions import CALL_CODE, dispatch_function, plain_maker
+from scverse_backends._labels import listing
 from scverse_backends._merge import Merger
 from scverse_backends._report import backend_table, explain
 
@@ -36,9 +37,7 @@ class Machinery:
         self._records = records
         self._selection = selection
         self.merger = Merger(registry, records)
-        self.dispatch = Dispatch(
-            selection, resolver, warner, self.merger.merge, self.merger.unexpected, self._adopt
-        )
+        self.dispatch = Dispatch(selection, resolver, warner, self.merger.merge, self.merger.unexpected, self._adopt)
         self._plain = plain_maker(self.dispatch)
         selection.call_codes = frozenset({CALL_CODE})
 
@@ -57,7 +56,7 @@ class Machinery:
 
     def decorate_class(self, cls: Any, *, name: str | None) -> type:
         """Decorate one host class."""
-        from scverse_backends._classes import dispatch_class  # noqa: PLC0415 - few hosts have dispatched classes.
+        from scverse_backends._classes import dispatch_class
 
         built, record = dispatch_class(self.dispatch, cls, name=name)
         self._show(record, built)
@@ -106,7 +105,8 @@ class Machinery:
             if leads_to(function, record.wrapper_ref()):
                 return record
         name = getattr(function, "__qualname__", repr(function))
-        raise TypeError(f"{name} is not dispatched by this host.")
+        known = listing(self.functions())
+        raise TypeError(f"{name} is not dispatched by this host. What it dispatches: {known}.")
 
     def backends(self, host: str) -> BackendTable:
         """Return the table of backends."""
@@ -115,7 +115,6 @@ class Machinery:
     def explain(self, function: Any, backend: object) -> Explanation:
         """Say which implementation of a function would run."""
         return explain(self.dispatch, self.record_of(function), backend)
-
 
 
 def _same_function(one: Any, other: Any) -> bool:

@@ -266,7 +266,11 @@ class Resolver:
             )
         likely = suggestions(name, [CPU, *available, *self._installable()])
         failed = self._failed_names()
-        may_be = f" It may be a name of {listing(failed)}, which failed to load." if failed else ""
+        may_be = (
+            f" It may be a name of {listing(failed)}, which failed to load: settings.backends() shows why."
+            if failed
+            else ""
+        )
         return UnknownBackendError(
             f"Unknown backend {name!r:.140} for {self.host}.{did_you_mean(likely)} "
             f"Available: {self._available_text()}.{may_be}",
@@ -343,7 +347,7 @@ class Resolver:
         hint = (
             f"Install it with: pip install {owner.distributions[0]}"
             if owner.distributions
-            else f"What provides it stands in the documentation of {self.host}."
+            else f"The documentation of {self.host} says which package provides it."
         )
         return BackendNotInstalledError(
             f"Backend {name!r} is known to {self.host} but not installed.{reasons} {hint}",
