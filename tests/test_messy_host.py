@@ -254,10 +254,19 @@ def test_singledispatch_goes_on_working(site):  # 4.10
             return "user: a list"
         report([
             mh.describe("x"), mh.describe(3), mh.describe([]), mh.describe(3, backend="mine", precision="half"),
+            mh.describe("x", backend="mine"),
             mh.describe.dispatch(list)([]), int in mh.describe.registry,
         ])
         """
-    ) == ["host: anything", "host: a number", "user: a list", ["backend", "half"], "user: a list", True]
+    ) == [
+        "host: anything",
+        "host: a number",
+        "user: a list",
+        ["backend: a number", "half"],
+        ["backend: anything", "double"],
+        "user: a list",
+        True,
+    ]
 
 
 def test_attributes_and_decorators_on_both_sides(site):  # 4.10, 5.6

@@ -230,6 +230,28 @@ def test_a_type_error_from_inside_the_backend_passes_unchanged() -> None:
         assert info.value is mine
 
 
+def test_what_was_given_by_position_arrives_by_position() -> None:  # 4.2; as a singledispatch function needs it
+    received: list[Any] = []
+
+    def implementation(*args: Any, **kwargs: Any) -> None:
+        received.append((args, kwargs))
+
+    for host, theirs, args, arrived in (
+        ("a, b=1", "a, b=1", (1,), ((1,), {})),
+        ("a, b=1", "a, b=1, *, tile=2", (1, 2), ((1, 2), {})),
+        ("a, b=1", "b=1, a=0", (1, 2), ((2, 1), {})),
+        ("a, b=1", "b=1, a=0", (1,), ((), {"a": 1})),
+        ("a, b, c", "c, a, b", (1, 2), ((), {"a": 1, "b": 2, "c": 3})),
+        ("a, b=1", "x=0, a=1", (1,), ((), {"a": 1})),
+    ):
+        implementation.__signature__ = inspect.signature(define(f"def f({theirs}): pass"))  # type: ignore[attr-defined]  # functions take any attribute
+        dispatcher = make()
+        function = dispatcher.backend_dispatch(define(f"def f({host}): pass"))
+        dispatcher.register(adapter(f=implementation))
+        function(*args, backend="fast", **({"c": 3} if "c" in host else {}))
+        assert received.pop() == arrived, (host, theirs)
+
+
 def test_an_implementation_without_a_signature_is_called_as_the_host_is() -> None:
     class Opaque:
         @property

@@ -67,9 +67,11 @@ class Names:
 class Given:
     """The arguments of one call, by the names of the host's signature."""
 
-    __slots__ = ("extra", "named", "options")
+    __slots__ = ("by_position", "extra", "named", "options")
 
     def __init__(self) -> None:
+        self.by_position: tuple[str, ...] = ()
+        """The names of those that were given by position."""
         self.named: dict[str, Any] = {}
         self.options: dict[str, Any] = {}
         """Options that only the implementation has."""
@@ -139,8 +141,9 @@ class Plan:
         if router is not None and can_run is None:
             self.aligned, self.direct = router.forwardable()
         self.choice: Choice | None = None
-        self.outer: State | None = None
-        self.inner: State | None = None
+        # Any, since it is `None` in plans that no call finds: those have not gone through :meth:`entering`.
+        self.outer: Any = None
+        self.inner: Any = None
 
     def entering(self, choice: Choice, outer: State, inner: State) -> Plan:
         """Return a copy that enters ``inner`` when a call under ``choice`` begins in ``outer``.
@@ -183,9 +186,7 @@ class _Router:
         self._implementation = implementation
         # An old name is used only where the implementation knows it and not the new one.
         self._renamed = {
-            new: old
-            for new, old in renamed.items()
-            if new not in implementation.all and old[0] in implementation.all
+            new: old for new, old in renamed.items() if new not in implementation.all and old[0] in implementation.all
         }
         old_names = {old for old, _ in self._renamed.values()}
         self.options = backend_only(host, implementation) - old_names
@@ -231,6 +232,12 @@ class _Router:
                 positional.append(values.pop(name))
             elif any(later in values for later in implementation.positional_only[index + 1 :]):
                 positional.append(implementation.defaults[name])
+        if len(positional) == len(implementation.positional_only):
+            # What was given by position arrives by position, since `functools.singledispatch` looks at nothing else.
+            for name in implementation.positional[len(positional) :]:
+                if name not in given.by_position or name not in values:
+                    break
+                positional.append(values.pop(name))
         lost = implementation.by_keyword.union(host.positional_only).difference(implementation.positional_only)
         for name, value in extra.items():
             if implementation.takes_any and name not in lost:
@@ -288,9 +295,7 @@ class _Router:
 def backend_only(host: Names, implementation: Names) -> frozenset[str]:
     """Return the public options that only the implementation has, which callers can give by keyword."""
     return frozenset(
-        name
-        for name in implementation.by_keyword - host.all
-        if not name.startswith("_") and name != BACKEND_PARAMETER
+        name for name in implementation.by_keyword - host.all if not name.startswith("_") and name != BACKEND_PARAMETER
     )
 
 
@@ -317,6 +322,7 @@ def bind(function: str, host: Names, options: frozenset[str], args: tuple[Any, .
     """
     given = Given()
     valid = len(args) <= len(host.positional)
+    given.by_position = host.positional[: len(args)]
     given.named.update(zip(host.positional, args, strict=False))
     for name, value in kwargs.items():
         if name in host.by_keyword:
@@ -334,7 +340,7 @@ def bind(function: str, host: Names, options: frozenset[str], args: tuple[Any, .
     raise InvalidCall(function, host, args, others)
 
 
-class InvalidCall(TypeError):  # noqa: N818 - a ``TypeError`` to whoever catches it, and named for what is wrong.
+class InvalidCall(TypeError):
     """A call that no function of the host's signature takes."""
 
     def __init__(self, function: str, host: Names, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -355,7 +361,7 @@ def _plain_error(function: str, host: Names, args: tuple[Any, ...], kwargs: dict
     if host.takes_any:
         parameters.append("**" + "_".join(["_", *sorted(host.all)]))
     namespace: dict[str, Any] = {}
-    exec(f"def stand_in({', '.join(parameters)}): pass", namespace)  # noqa: S102 - made of parameter names only.
+    exec(f"def stand_in({', '.join(parameters)}): pass", namespace)
     stand_in = namespace["stand_in"]
     stand_in.__qualname__ = function
     text = ""
@@ -371,7 +377,7 @@ class _NoPlan:
 
     __slots__ = ()
 
-    outer = None
+    outer: None = None
 
 
 NO_PLAN = _NoPlan()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import singledispatch
+
 # The host calls it my-backend.
 name = "my_backend"
 
@@ -38,6 +40,7 @@ def score_genes(adata, genes=(), *, random_state=0):
     return "backend"
 
 
+@singledispatch
 def describe(data, *, precision="double"):
     """Describe.
 
@@ -46,7 +49,12 @@ def describe(data, *, precision="double"):
     precision
         Of what is described.
     """
-    return "backend", precision
+    return "backend: anything", precision
+
+
+@describe.register
+def _(data: int, *, precision="double"):
+    return "backend: a number", precision
 
 
 def leiden(adata, resolution=1.0, *, device=None):
