@@ -129,7 +129,7 @@ class Merger:
         if knowing:
             parts.append(f"Loaded backends that do: {listing(sorted(knowing))}; choose one with backend=.")
         if waiting:
-            parts.append(f"Installed but not loaded, so it may be theirs: {listing(waiting)}.")
+            parts.append(f"Backends not loaded yet may take it: {listing(waiting)}; choose one with backend=.")
         return " ".join(parts)
 
     # -- contributions -----------------------------------------------------------------------------------------------
