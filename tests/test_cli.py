@@ -185,6 +185,7 @@ def test_explain_as_json(host, capsys):
     ("arguments", "message"),
     [
         (["list", "no_such_host"], "cannot import 'no_such_host': ModuleNotFoundError"),
+        (["list", "no-such-host"], "Did you mean 'no_such_host'?"),
         (["list", "json"], "importing 'json' creates no dispatcher"),
         (["check", "HOST", "goof"], "Unknown backend 'goof' for HOST. Did you mean 'good'?"),
         (["check", "HOST", "gone"], "pip install gone-dist"),

@@ -311,6 +311,36 @@ def test_with_xdist(suite):
     assert never.ret == 1
 
 
+def test_tracebacks_show_the_test_and_the_check_only(suite):
+    result = suite(
+        """
+        import HOST
+        from scverse_backends.testing import check_backend, run_conformance
+
+        def test_contract():
+            check_backend(HOST.dispatcher, "fast").require()
+
+        def check_double(backend_name):
+            assert HOST.double(21, backend=backend_name) == 41
+
+        def test_feedback():
+            run_conformance(
+                backend_name="fast", tests={"double": check_double}, get_backend=HOST.settings.get_backend,
+                require_dispatch=True,
+            )
+        """,
+        backend=None,
+        code=HOST.replace("def double(self, x)", "def double(self, x, option=None)"),
+    )
+    result.assert_outcomes(failed=2)
+    shown = result.stdout.str()
+    assert "This option shows in the host's help without a word." in shown
+    assert "assert HOST.double(21".replace("HOST", suite.host) in shown
+    assert "in check_double" in shown or "def check_double" in shown
+    assert "_conformance.py" not in shown
+    assert "def require" not in shown
+
+
 def test_the_plugin_is_opt_in():
     code = "import pytest, sys; sys.exit(pytest.main(['--backend', 'x=y', '--collect-only', '-q']))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd="/")

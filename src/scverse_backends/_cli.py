@@ -114,7 +114,9 @@ def _dispatcher(host: str) -> BackendDispatcher:
     try:
         found = dispatchers_of(host)
     except Exception as error:
-        raise _UsageError(f"cannot import {host!r}: {type(error).__name__}: {error}") from error
+        importable = host.replace("-", "_")
+        hint = "" if importable == host else f". Did you mean {importable!r}? HOST is the name that Python imports"
+        raise _UsageError(f"cannot import {host!r}: {type(error).__name__}: {error}{hint}.") from error
     if not found:
         raise _UsageError(f"importing {host!r} creates no dispatcher, so it is no host of backends.")
     return found[0]

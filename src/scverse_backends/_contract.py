@@ -51,7 +51,7 @@ class Problem(Record):
     """
 
     __slots__ = ("advice", "function", "message", "parameter", "severity")
-    __match_args__ = ("function", "parameter", "severity", "message", "advice")
+    __match_args__: tuple[str, ...] = ("function", "parameter", "severity", "message", "advice")
     function: str | None
     parameter: str | None
     severity: Severity
@@ -95,7 +95,10 @@ def adapter_problems(
 ) -> Iterator[Problem]:
     """Yield what is wrong with names, aliases and trust, and the exports that no host function has."""
     for notice in entry.notices:
-        yield Problem(None, None, "warning", notice.message, "Use a list of names that nobody else has.")
+        # Who reads this is the author whom the warning, which is meant for users, speaks of.
+        text = notice.message.removesuffix(" Tell its authors.")
+        advice = "Give a list of plain names that neither the host nor another backend has, or leave them out."
+        yield Problem(None, None, "warning", text, advice)
     for label, winner, loser in registry.conflicts():
         if loser is entry:
             yield Problem(
@@ -131,13 +134,14 @@ def _unknown_exports(adapter: Any, known: set[str]) -> Iterator[Problem]:
         likely = suggestions(name, known)
         if not likely and listed is None and not _is_own_function(adapter, name):
             continue  # What an adapter imports for itself is nobody's business.
-        meant = f" or is {' or '.join(map(repr, likely))} meant?" if likely else "."
+        remove = "leave it out of the adapter, or give its name a leading underscore."
+        meant = " or ".join(map(repr, likely))
         yield Problem(
             name,
             None,
             "warning" if likely or listed is not None else "note",
             "No host function has this name, so nothing ever calls it.",
-            f"Leave it out of the adapter, or give its name a leading underscore{meant}",
+            f"Call it {meant} if that is what it implements; otherwise {remove}" if likely else remove.capitalize(),
         )
 
 

@@ -47,11 +47,11 @@ class CheckReport(Sequence[Problem]):
         traceback: str = "",
     ) -> None:
         self._problems = tuple(sorted(problems, key=lambda problem: _ORDER.index(problem.severity)))
-        self.host = host
-        self.backend = backend
-        self.distribution = distribution
-        self.version = version
-        self.traceback = traceback
+        self.host: str = host
+        self.backend: str = backend
+        self.distribution: str | None = distribution
+        self.version: str | None = version
+        self.traceback: str = traceback
 
     @overload
     def __getitem__(self, index: int, /) -> Problem: ...
@@ -76,6 +76,7 @@ class CheckReport(Sequence[Problem]):
         BackendContractError
             With the whole report as its message.
         """
+        __tracebackhide__ = True  # Pytest then ends the traceback at the line of the test.
         if not self.ok:
             raise BackendContractError(str(self), host=self.host, backend=self.backend, distribution=self.distribution)
 

@@ -304,7 +304,7 @@ class _Runs:
 
 def _awaited(value: Any) -> Any:
     """Return a result once it is there: libraries that compute later would be timed for nothing."""
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         elements = cast("Sequence[Any]", value)
         for position, element in enumerate(elements):
             done = _awaited(element)

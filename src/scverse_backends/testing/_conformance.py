@@ -84,6 +84,7 @@ def run_conformance(
     ...     run_conformance(backend_name="fast", tests={"double": check_double}, get_backend=host.get_backend)
     {'double': 'PASSED'}
     """
+    __tracebackhide__ = True  # Pytest then shows the test and the check, without what lies between them.
     adapter = _adapter(get_backend, backend_name)
     chosen = _chosen(tests, functions)
     watch = _Watch(adapter, backend_name) if require_dispatch else None
@@ -101,6 +102,7 @@ def run_conformance(
 
 
 def _run(adapter: object, name: str, check: Callable[[str], object], backend_name: str, watch: _Watch | None) -> str:
+    __tracebackhide__ = True
     if not implements(adapter, name):
         return _NOT_IMPLEMENTED
     try:
@@ -129,6 +131,7 @@ class _Watch:
 
     def run(self, check: Callable[[str], object], backend_name: str) -> None:
         """Run a check and fail it if nothing ran on the backend."""
+        __tracebackhide__ = True
         ran: list[str] = []
         names = set(self._names.values())
         with observed(self._names, lambda _function, executed, _reason: ran.append(executed)):

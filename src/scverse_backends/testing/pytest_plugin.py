@@ -33,7 +33,7 @@ __all__ = ["backend"]
 
 _CPU: Final = "cpu"
 _SENT: Final = "scverse_backends_counts"
-_RUNS: Final = pytest.StashKey["list[_Run]"]()
+_RUNS: Final[pytest.StashKey[list[_Run]]] = pytest.StashKey()
 
 _Counts = Counter[tuple[str, str, str]]
 """How often which function ran on what, and why."""
@@ -68,7 +68,7 @@ class _Run:
         """Select, and count what comes from now on for the next test."""
         self.select()
         self.of_test()
-        self._of_test = Counter()
+        self._of_test = Counter[tuple[str, str, str]]()
 
     def of_test(self) -> _Counts:
         """Return what ran in this test so far."""
