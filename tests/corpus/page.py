@@ -48,6 +48,8 @@ call is routed as to a backend. Each test has the same outcome in all three.
   as their authors meant them; for the comparison such headers are written out first.
 - All of networkx has a parameter `backend` of its own, as have plotting in pandas and the functions of squidpy that
   run on joblib: `own_backend=` is what lets them be decorated.
+- Routed calls found what no docstring could: a backend's function that is a `functools.singledispatch` failed at its
+  first call, because what was given by position arrived by keyword. It arrives by position now.
 - `*args` is the one reason for which real functions are refused, besides compiled functions without a signature.
 - A function whose `__name__` begins with an underscore needs `backend_dispatch(name=...)`, since what begins with one
   is private in an adapter, too.
@@ -81,7 +83,14 @@ def counted(surveys, field, title):
 def page(surveys):
     failed = sum(len(survey.failures) for survey in surveys)
     rows = [
-        [f"{s.distribution} {released(s.distribution)}", s.functions, s.others, sum(s.styles.values()) - s.styles["none"], BEFORE.get(s.distribution, "0"), len(s.failures) or "0"]
+        [
+            f"{s.distribution} {released(s.distribution)}",
+            s.functions,
+            s.others,
+            sum(s.styles.values()) - s.styles["none"],
+            BEFORE.get(s.distribution, "0"),
+            len(s.failures) or "0",
+        ]
         for s in surveys
     ]
     rows.append(["**all**", *[sum(row[i] for row in rows) for i in (1, 2, 3)], sum(BEFORE.values()), str(failed)])
