@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-import annotationlib
-from annotationlib import Format
+import sys
+
+# Checkers that check for an older version read no further.
+assert sys.version_info >= (3, 14)
+
+import annotationlib  # noqa: E402 - see above.
+from annotationlib import Format  # noqa: E402 - see above.
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +30,7 @@ class Annotate:
             raise NotImplementedError(format)
         record = self._record
         try:
-            annotations = dict(annotationlib.get_annotations(record.function, format=format))
+            annotations: dict[str, Any] = dict(annotationlib.get_annotations(record.function, format=format))
         except TypeError:
             annotations = {}  # A callable that has none.
         added = record.added_annotations()

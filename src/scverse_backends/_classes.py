@@ -131,9 +131,8 @@ class DispatchMeta(type(Protocol)):  # type: ignore[misc]  # the metaclass of pr
         abstract = issubclass(metacls, AbstractDispatchMeta)
         # What ABCMeta does to a class would meet the host's metaclass, which may not let it.
         next_after: Any = super
-        built: Any = next_after(DispatchMeta if abstract else ABCMeta, metacls).__new__(
-            metacls, name, bases, namespace, **kwargs
-        )
+        above = next_after(DispatchMeta if abstract else ABCMeta, metacls)  # pyrefly: ignore[invalid-argument]  # a class.
+        built: Any = above.__new__(metacls, name, bases, namespace, **kwargs)
         if not abstract:
             _mark_concrete(built)
         known = namespace.get(ATTRIBUTE)
@@ -209,8 +208,9 @@ def _constructor(cell: ClassCell, forward: Callable[..., Any]) -> Callable[..., 
 
     cls = cell.get()
     construct.__name__, construct.__qualname__, construct.__module__ = cls.__name__, cls.__qualname__, cls.__module__
-    source = SimpleNamespace(signature=signature)
-    construct.__signature__ = MergedSignature(source)  # type: ignore[attr-defined]  # any function may have one.
+    source: Any = SimpleNamespace(signature=signature)
+    shown: Any = construct
+    shown.__signature__ = MergedSignature(source)
     return construct
 
 

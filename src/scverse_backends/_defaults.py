@@ -8,6 +8,9 @@ if TYPE_CHECKING:
 
 _SCALARS = (bool, int, float, complex, str, bytes)
 
+_LARGEST = 1000
+"""How many elements of nested tuples are compared: a default is no data set."""
+
 
 def at_default(value: Any, default: Any) -> bool:
     """Whether a value is its default: the same object, or an equal value of the same builtin scalar type.
@@ -19,13 +22,20 @@ def at_default(value: Any, default: Any) -> bool:
     >>> at_default(float("nan"), float("nan")), at_default(1, True), at_default([], [])
     (True, False, False)
     """
-    if value is default:
-        return True
-    kind = type(value)
-    if kind is not type(default):
-        return False
-    if kind in _SCALARS:
-        return bool(value == default or (value != value and default != default))  # noqa: PLR0124 - NaN.
-    if kind is tuple:
-        return len(value) == len(default) and all(map(at_default, value, default))
-    return False
+    budget = _LARGEST
+    pairs = [(value, default)]
+    while pairs:
+        mine, theirs = pairs.pop()
+        if mine is theirs:
+            continue
+        budget -= 1
+        kind = type(mine)  # pyright: ignore[reportUnknownVariableType]  # as unknown as the value.
+        if budget < 0 or kind is not type(theirs):
+            return False
+        if kind is tuple:
+            if len(mine) != len(theirs):
+                return False
+            pairs += zip(mine, theirs, strict=True)
+        elif kind not in _SCALARS or not (mine == theirs or (mine != mine and theirs != theirs)):  # noqa: PLR0124 - NaN.
+            return False
+    return True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from inspect import Signature
 from weakref import ref
 
 from scverse_backends._plan import BACKEND_PARAMETER, NO_PLAN, Names
@@ -19,6 +18,7 @@ from scverse_backends._signature import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from inspect import Signature
     from types import CodeType
     from typing import Any
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from scverse_backends._own_backend import OwnBackend
     from scverse_backends._plan import Plan
     from scverse_backends._signature import Contribution
-    from scverse_backends._state import State
 
     Renamed = Mapping[str, tuple[str, Callable[[Any], Any] | None]]
 
@@ -81,7 +80,7 @@ class Dispatched:
         """The options that backends add, by backend. Replaced, never changed in place."""
         self.sources: Mapping[str, Backend] = _NOTHING
         """Which backend each contribution was read from."""
-        self.cpu_states: tuple[State | None, State | None] = (None, None)
+        self.cpu_states: tuple[Any, Any] = (None, None)
         """The state outside and inside the last call that said ``backend="cpu"``."""
         self.written: tuple[Any, ...] = ()
         """What merging found before it wrote, for each function that shows merged text."""
@@ -157,9 +156,7 @@ class Dispatched:
 
     def added_annotations(self) -> dict[str, Any]:
         """Return the annotations that are not the host's: those that are usable objects, and ``backend``."""
-        added = {
-            p.name: p.annotation for p in merged_parameters(self.contributions) if is_evaluated(p.annotation)
-        }
+        added = {p.name: p.annotation for p in merged_parameters(self.contributions) if is_evaluated(p.annotation)}
         added[BACKEND_PARAMETER] = BACKEND_ANNOTATION
         return added
 

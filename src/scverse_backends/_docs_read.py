@@ -11,7 +11,7 @@ import re
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Final, NoReturn
+    from typing import Any, Final, NoReturn
 
 PARAMETERS: Final = "parameters"
 OTHER: Final = "other parameters"
@@ -296,8 +296,8 @@ def parameter_docs(doc: object) -> dict[str, ParameterDoc]:
     # The class is asked, not the object, whose `__class__` may be anything in foreign code.
     if not issubclass(type(doc), str):
         return {}
-    # Pyright does not narrow by `type(doc)`, which the line above has checked.
-    text = str.__str__(doc)  # pyright: ignore[reportArgumentType]
+    checked: Any = doc  # No checker narrows by `type(doc)`.
+    text = str.__str__(checked)
     text = text.expandtabs().replace("\r\n", "\n")
     found: dict[str, ParameterDoc] = {}
     sections, google = parameter_sections(text)

@@ -5,6 +5,7 @@ Foreign attributes are read without a lock and kept as contributions; the lock c
 
 from __future__ import annotations
 
+import sys
 from _thread import RLock
 from inspect import Signature
 from weakref import ref
@@ -15,7 +16,6 @@ from scverse_backends._docs import Offer, Option, add_options
 from scverse_backends._docs_read import parameter_docs
 from scverse_backends._labels import CPU, listing
 from scverse_backends._signature import (
-    DEFERRED_ANNOTATIONS,
     MergedSignature,
     contributions,
     merged_options,
@@ -142,9 +142,7 @@ class Merger:
             implementation = exported_if_loaded(backend.adapter, record.attribute)
             if implementation is not MISSING:
                 found[backend.name] = (backend, _read(record, backend, implementation))
-        gone = [
-            name for name, source in record.sources.items() if not any(source is backend for backend in available)
-        ]
+        gone = [name for name, source in record.sources.items() if not any(source is backend for backend in available)]
         if found or gone:
             self._publish(record, found, gone)
 
@@ -245,7 +243,7 @@ def _options(record: Dispatched) -> list[Option]:
 
 def write_annotations(record: Dispatched, wrapper: Any) -> None:
     """Show the annotations of ``backend`` and of the merged options beside the host's."""
-    if DEFERRED_ANNOTATIONS:  # Python 3.14 and later.
+    if sys.version_info >= (3, 14):  # Python 3.14 and later.
         from scverse_backends._annotate import Annotate
 
         # Setting it anew empties Python's own cache.

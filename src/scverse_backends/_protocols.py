@@ -22,14 +22,17 @@ class DispatchedFunction[**P, R](Protocol):
     @overload
     def __call__(self, *args: Any, backend: str | Sequence[str] | None, **kwargs: Any) -> R: ...
 
+
 class FunctionDecorator(Protocol):
     """What ``backend_dispatch(...)`` returns, for type checkers."""
 
     def __call__[**P, R](self, func: Callable[P, R], /) -> DispatchedFunction[P, R]: ...
 
+
 class ClassDecorator(Protocol):
     """What ``backend_class(...)`` returns, for type checkers."""
 
     def __call__[C: type](self, cls: C, /) -> C: ...
+
 
 type Renamed = Mapping[str, str | tuple[str, Callable[[Any], Any]]]

@@ -114,10 +114,11 @@ def _static(value: Any, name: str) -> Any:
         return None
 
 
-def _items(value: object) -> list[Any]:
+def _items(value: Any) -> list[Any]:
     """Return what a builtin collection holds; others may do anything when they are walked through."""
-    if type(value) in (list, tuple, dict, _MappingProxy) and len(value) <= _LARGEST:  # type: ignore[arg-type]
-        return list(value.values()) if isinstance(value, Mapping) else list(value)  # type: ignore[call-overload]
+    if type(value) in (list, tuple, dict, _MappingProxy) and len(value) <= _LARGEST:
+        # Pyright forgets that `Any` is known as soon as something was asked about it.
+        return list(value.values() if isinstance(value, Mapping) else value)  # pyright: ignore[reportUnknownArgumentType]
     return []
 
 

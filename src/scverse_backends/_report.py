@@ -13,7 +13,7 @@ from scverse_backends.exceptions import BackendError, BackendLoadError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from typing import overload
+    from typing import Any, overload
 
     from scverse_backends._dispatch import Dispatch
     from scverse_backends._dispatched import Dispatched
@@ -61,7 +61,7 @@ class BackendInfo(Record):
         "trusted",
         "version",
     )
-    __match_args__ = (
+    __match_args__: tuple[str, ...] = (
         "name",
         "aliases",
         "distribution",
@@ -99,14 +99,15 @@ class BackendInfo(Record):
     ) -> None:
         self._fill(name, aliases, distribution, version, entry_point, trusted, reason, state, error, functions)
 
-    def _row(self) -> Row:
-        provider = " ".join(text for text in (self.distribution, self.version) if text)
-        trusted = "" if self.state == "not installed" else "yes" if self.trusted else "no"
-        cells = (self.name, ", ".join(self.aliases), self.state, trusted, provider, ", ".join(self.functions))
-        if self.error is not None:
-            return Row(cells, describe_error(self.error))
-        # Why available ones are not trusted is the same for most, and stands below the table.
-        return Row(cells, (self.reason or "") if self.state != "available" else "")
+
+def _row(info: BackendInfo) -> Row:
+    provider = " ".join(text for text in (info.distribution, info.version) if text)
+    trusted = "" if info.state == "not installed" else "yes" if info.trusted else "no"
+    cells = (info.name, ", ".join(info.aliases), info.state, trusted, provider, ", ".join(info.functions))
+    if info.error is not None:
+        return Row(cells, describe_error(info.error))
+    # Why available ones are not trusted is the same for most, and stands below the table.
+    return Row(cells, (info.reason or "") if info.state != "available" else "")
 
 
 class BackendTable(Sequence[BackendInfo]):
@@ -139,7 +140,7 @@ class BackendTable(Sequence[BackendInfo]):
             if info.state == "available" and info.reason is not None:
                 untrusted.setdefault(info.reason, []).append(info.name)
         notes = [f"Not trusted, since {reason}: {', '.join(names)}." for reason, names in untrusted.items()]
-        return Table(title, headers, [info._row() for info in self._infos], notes=notes)  # noqa: SLF001 - its own rows.
+        return Table(title, headers, [_row(info) for info in self._infos], notes=notes)
 
     def __repr__(self) -> str:
         return self._table().text()
@@ -170,7 +171,7 @@ class Explanation(Record):
     """
 
     __slots__ = ("executes", "function", "reason", "requested", "source", "steps")
-    __match_args__ = ("function", "requested", "source", "executes", "reason", "steps")
+    __match_args__: tuple[str, ...] = ("function", "requested", "source", "executes", "reason", "steps")
     function: str
     requested: str | tuple[str, ...]
     source: str
@@ -321,7 +322,8 @@ def explain(dispatch: Dispatch, record: Dispatched, backend: object) -> Explanat
             choice, source = dispatch.resolver.choice(backend, used=False), "argument"
     except BackendError as error:
         requested = backend if backend is not None else selection.environment()
-        shown = tuple(map(str, requested)) if isinstance(requested, (list, tuple)) else str(requested)
+        names: Any = requested
+        shown = tuple(map(str, names)) if isinstance(requested, (list, tuple)) else str(requested)
         return Explanation(name, shown, error.source or "argument", None, str(error))
     steps = _Steps()
     _walk(dispatch, record, choice, source, state, steps)

@@ -66,17 +66,17 @@ class Selection:
     )
 
     def __init__(self, host_name: str, resolve: Callable[..., Choice], known: dict[object, Choice]) -> None:
-        self.base = State()
+        self.base: State = State()
         """What is in force outside every scope; its ``choice`` is the process-wide one, ``None`` where a call has to
         take the long way to find it. The only state that is ever changed in place."""
         self.variable: ContextVar[State] = ContextVar(f"{host_name} backend", default=self.base)
-        self.idle = False
-        self.source = "default"
-        self.variable_name = environment_variable(host_name)
+        self.idle: bool = False
+        self.source: str = "default"
+        self.variable_name: str = environment_variable(host_name)
         self.call_codes: frozenset[CodeType] = frozenset()
-        self.resolve = resolve
+        self.resolve: Callable[..., Choice] = resolve
         """Turns what a user wrote into a choice."""
-        self.changes = object()
+        self.changes: object = object()
         """Another object after each change of a context's scopes, so that a call can tell whether its body made any.
         No counter, which would lose updates on free-threaded builds."""
         self.reference: tuple[Any, ...] = ()
@@ -86,7 +86,7 @@ class Selection:
         self._process: Choice | None = None
         self.stragglers: frozenset[int] = frozenset()
         """Threads in which calls with ``backend="cpu"`` are running since before the process woke up."""
-        self.known = known
+        self.known: dict[object, Choice] = known
         """What each ``backend=`` that was seen before stands for; kept by the resolver."""
         # Reentrant, since a finalizer that selects something may run anywhere.
         self._lock = RLock()
@@ -122,7 +122,7 @@ class Selection:
         """Return the selection outside every scope."""
         return self._process or self._settle_environment()
 
-    def fallback(self) -> str:
+    def fallback(self) -> Any:
         """Return the fallback policy in force."""
         return self.state().fallback or self.base.fallback or POLICIES[0]
 
@@ -221,7 +221,8 @@ class Selection:
     ) -> State:
         """Return the state of a bound function: what was in force where it was bound, and who traces here."""
         here = self.state().traces
-        joined = (*traces, *(trace for trace in here if not any(trace is one for one in traces)))
+        still_open = [trace for trace in traces if trace.is_open]
+        joined = (*still_open, *(trace for trace in here if not any(trace is one for one in still_open)))
         return State((Scope(owner, choice, fallback),), running, joined)
 
     def snapshot(self) -> Callable[[], None]:
@@ -272,9 +273,10 @@ class Selection:
         with self._lock:
             self.idle = False
             # In no variable, which would keep this very frame alive, and with it those of all callers.
+            # The function is documented, its name notwithstanding.
             self.stragglers = frozenset(
                 thread
-                for thread, frame in sys._current_frames().items()  # noqa: SLF001 - the documented way to see stacks.
+                for thread, frame in sys._current_frames().items()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
                 if self._cpu_calls(frame)
             )
             self._publish()
@@ -298,7 +300,7 @@ class Selection:
         state = self.variable.get()
         if thread not in self.stragglers or any(scope.owner is _PINNED for scope in state.scopes):
             return
-        count = self._cpu_calls(sys._getframe())  # noqa: SLF001 - see above.
+        count = self._cpu_calls(sys._getframe())  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # see above.
         if count:
             self._replace(state.within((Scope(_PINNED, CPU_CHOICE, None),) * count))
 
@@ -307,7 +309,8 @@ class Selection:
         state = self.variable.get()
         if any(scope.owner is _PINNED for scope in state.scopes):
             self._replace(state.without(_PINNED))
-        if self._cpu_calls(sys._getframe()) <= 1:  # noqa: SLF001 - see above. The call that ends is still there.
+        # The call that ends is still there.
+        if self._cpu_calls(sys._getframe()) <= 1:  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # see above.
             with self._lock:
                 self.stragglers -= {get_ident()}
                 self._publish()

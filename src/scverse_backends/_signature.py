@@ -25,11 +25,9 @@ if TYPE_CHECKING:
 
         def signature(self) -> Signature: ...
 
+
 BACKEND_ANNOTATION = str | Sequence[str] | None
 """A real object and no text, so that it resolves in every namespace."""
-
-DEFERRED_ANNOTATIONS = sys.version_info >= (3, 14)
-"""Whether annotations are computed on demand (PEP 649)."""
 
 
 class Placeholder:
@@ -119,7 +117,8 @@ def implementation_signature(implementation: Any) -> Signature | None:
     try:
         signature = signature_of(implementation)
         # A foreign signature object may lie about what it holds.
-        return signature if all(isinstance(p, Parameter) for p in signature.parameters.values()) else None
+        held = signature.parameters.values()
+        return signature if all(isinstance(p, Parameter) for p in held) else None  # pyright: ignore[reportUnnecessaryIsInstance]
     except KeyboardInterrupt:
         raise
     except BaseException:  # noqa: BLE001 - foreign code; the implementation is then called as the host is.
@@ -159,7 +158,7 @@ def contributions(
         # The options of a class stand in its own docstring or in that of its constructor.
         constructor = implementation.__init__  # type: ignore[misc]  # it is read, not called.
         described = {**docs(_documentation(constructor)), **described}
-    found = []
+    found: list[Contribution] = []
     for name, parameter in signature.parameters.items():
         if name in added:
             doc = described.get(name)

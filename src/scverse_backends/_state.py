@@ -22,8 +22,8 @@ class Choice:
     __slots__ = ("is_order", "names")
 
     def __init__(self, names: tuple[str, ...], *, is_order: bool = False) -> None:
-        self.names = names
-        self.is_order = is_order
+        self.names: tuple[str, ...] = names
+        self.is_order: bool = is_order
 
     @property
     def reading(self) -> str | tuple[str, ...]:
@@ -85,10 +85,10 @@ class Scope:
     __slots__ = ("choice", "fallback", "owner")
 
     def __init__(self, owner: object, choice: Choice | None, fallback: str | None) -> None:
-        self.owner = owner
+        self.owner: object = owner
         """An :class:`Opening` where a ``with`` block was entered, and else any object of its own."""
-        self.choice = choice
-        self.fallback = fallback
+        self.choice: Choice | None = choice
+        self.fallback: str | None = fallback
 
 
 class State:
@@ -102,14 +102,15 @@ class State:
         running: tuple[tuple[str, str], ...] = (),
         traces: tuple[Any, ...] = (),
     ) -> None:
-        self.scopes = scopes
-        self.running = running
+        self.scopes: tuple[Scope, ...] = scopes
+        self.running: tuple[tuple[str, str], ...] = running
         """The implementations that are running, each as backend and function."""
-        self.traces = traces
-        self.choice = next((scope.choice for scope in reversed(scopes) if scope.choice is not None), None)
-        self.short = TRACED if traces else self.choice
+        self.traces: tuple[Any, ...] = traces
+        innermost = scopes[::-1]
+        self.choice: Choice | None = next((scope.choice for scope in innermost if scope.choice is not None), None)
+        self.short: Choice | None = TRACED if traces else self.choice
         """What the short cut goes by: the choice, unless there is more to do than to follow it."""
-        self.fallback = next((scope.fallback for scope in reversed(scopes) if scope.fallback is not None), None)
+        self.fallback: str | None = next((scope.fallback for scope in innermost if scope.fallback is not None), None)
 
     def with_scope(self, scope: Scope) -> State:
         """Return the state inside a scope."""

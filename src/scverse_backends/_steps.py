@@ -252,7 +252,8 @@ def like(function: Callable[..., Any], wrapper: Callable[..., Any]) -> Callable[
         flag = inspect.CO_GENERATOR
     elif inspect.isasyncgenfunction(function):
         flag = inspect.CO_ASYNC_GENERATOR
-    code = wrapper.__code__.replace(co_flags=wrapper.__code__.co_flags | flag)
-    flagged = FunctionType(code, wrapper.__globals__, wrapper.__name__, wrapper.__defaults__, wrapper.__closure__)
-    flagged.__kwdefaults__ = wrapper.__kwdefaults__
+    plain: Any = wrapper
+    code = plain.__code__.replace(co_flags=plain.__code__.co_flags | flag)
+    flagged = FunctionType(code, plain.__globals__, plain.__name__, plain.__defaults__, plain.__closure__)
+    flagged.__kwdefaults__ = plain.__kwdefaults__
     return flagged

@@ -35,9 +35,9 @@ class Row:
     __slots__ = ("cells", "detail")
 
     def __init__(self, cells: Sequence[str], detail: str = "") -> None:
-        self.cells = tuple(map(_shown, cells))
+        self.cells: tuple[str, ...] = tuple(map(_shown, cells))
         detail = _shown(detail)
-        self.detail = detail if len(detail) <= _LONGEST_DETAIL else detail[: _LONGEST_DETAIL - 1] + "…"
+        self.detail: str = detail if len(detail) <= _LONGEST_DETAIL else detail[: _LONGEST_DETAIL - 1] + "…"
 
 
 class Table:
@@ -107,7 +107,7 @@ class Table:
 
     def _laid_out(self, cells: Sequence[str], widths: Sequence[int]) -> list[str]:
         wrapped = [_wrapped(cell, width) for cell, width in zip(cells, widths, strict=True)]
-        lines = []
+        lines: list[str] = []
         for number in range(max(1, *map(len, wrapped))):
             parts = [column[number] if number < len(column) else "" for column in wrapped]
             aligned = (

@@ -232,7 +232,7 @@ def _check_label(label: str, where: str) -> None:
         raise ValueError(f"{where}: {label!r} is always the host implementation.")
 
 
-def checked_name(value: str, what: str) -> str:
+def checked_name(value: object, what: str) -> str:
     """Return the name of a host or of its entry-point group, once it is sure that it is one."""
     if not isinstance(value, str) or not value or value != value.strip():
         raise ValueError(f"{what} must be a non-empty string without white space around it, not {value!r}.")

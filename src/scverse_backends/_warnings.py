@@ -97,7 +97,8 @@ class Warner:
         """
         own_files = {code.co_filename for code in chain[-1:]}
         decorator_files = {code.co_filename for code in chain} - own_files
-        frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the way to find a caller's line.
+        # The way to find a caller's line is documented, its name notwithstanding.
+        frame: FrameType | None = sys._getframe(1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
         last = frame
         while frame is not None:
             code = frame.f_code
