@@ -18,10 +18,8 @@ HERE = Path(__file__).parent
 # scikit-learn's wheel ships its tests.
 SKLEARN = [
     "metrics/tests/test_regression.py",
-    "metrics/cluster/tests/test_supervised.py",
     "preprocessing/tests/test_label.py",
     "datasets/tests/test_samples_generator.py",
-    "covariance/tests/test_covariance.py",
 ]
 SCANPY = ["tests/test_get.py", "tests/test_combat.py", "tests/test_score_genes.py"]
 
