@@ -255,7 +255,8 @@ def test_what_counts_as_exported_by_an_object():  # 4.7
     found = {name for name in names if exported(adapter, name) is not MISSING}
     assert found == {"number", "method", "static", "of_class", "own"}
     assert {name for name in names if exported_if_loaded(adapter, name) is not MISSING} == found
-    assert {name for name in names if declares(adapter, name)} == found
+    # What is no callable breaks the contract when it is called, and is listed as no implementation (7.1).
+    assert {name for name in names if declares(adapter, name)} == found - {"number"}
     assert exported_if_loaded(adapter, "method") == adapter.method
     assert exported_if_loaded(adapter, "of_class")(1) == (Adapter, 1)
     assert exported_if_loaded(adapter, "static")(1) == 1

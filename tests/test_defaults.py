@@ -53,3 +53,18 @@ def test_tuples_of_another_type_are_foreign() -> None:
     assert not at_default((1,), Point((1,)))
     assert not at_default([1], [1])
     assert not at_default((1, [2]), (1, [2]))
+
+
+def test_it_never_costs_more_than_a_default_is_worth():  # 4.4
+    wide, deep = (1.5,), (1,)
+    for _ in range(30):
+        wide = (wide, wide)
+    for _ in range(5000):
+        deep = (deep,)
+    assert at_default(wide, wide)
+    other = eval("((1.5,), (1.5,))")
+    assert at_default(other, ((1.5,), (1.5,)))
+    twin = (1,)
+    for _ in range(5000):
+        twin = (twin,)
+    assert not at_default(twin, deep)

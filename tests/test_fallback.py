@@ -529,7 +529,7 @@ def test_can_run_gets_what_the_implementation_would_get(lab: Lab) -> None:
     for _ in range(2):
         with pytest.warns(UserWarning, match="'k' has no effect"):
             assert lab.score(0, 5, size=4, backend="fast") == ("fast", 0)
-    assert asked == [((), {"x": 0, "size": 4})] * 2
+    assert asked == [((0,), {"size": 4})] * 2
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,12 @@ def outcome(function, *args, **kwargs):
         return "raises"
 
 
-@given(covers=coverage, order=orders, policy=st.sampled_from(["explicit", "silent", "warn", "raise"]), how=st.integers(0, 4))
+@given(
+    covers=coverage,
+    order=orders,
+    policy=st.sampled_from(["explicit", "silent", "warn", "raise"]),
+    how=st.integers(0, 4),
+)
 @settings(max_examples=150, deadline=None)
 def test_the_first_that_can_run_it_does(covers, order, policy, how):
     dispatcher, f, _ = host(covers)
@@ -161,7 +166,7 @@ def test_a_failing_backend_alone_raises_and_in_an_order_is_passed_over():
 def test_a_listed_cpu_is_a_choice_and_no_fallback():
     _, f, _ = host(dict.fromkeys(NAMES, MISSING))
     assert f(1, backend=["a", "cpu"]) == "cpu"  # a warning would be an error here
-    with pytest.warns(FallbackWarning, match="not implemented"):
+    with pytest.warns(FallbackWarning, match="does not implement"):
         assert f(1, backend=["a"]) == "cpu"
 
 
@@ -208,3 +213,62 @@ def test_nothing_is_loaded_that_the_call_does_not_need(monkeypatch):
     assert loaded == []
     assert f(1) == "n1"
     assert loaded == ["n0", "n1"]
+
+
+def test_messages_of_several_names_say_what_to_do(monkeypatch):
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda *, group: [])
+    dispatcher = BackendDispatcher(
+        entrypoint_group="hints.backends",
+        host_name="hints",
+        untrusted="allow",
+        trusted_backends={"cuda": {"package": "cuda-pkg"}, "bare": {"aliases": ["b"]}},
+    )
+
+    @dispatcher.backend_dispatch
+    def f(x):
+        return "cpu"
+
+    dispatcher.register(adapter("a", BREAKS))
+    dispatcher.register(adapter("c", MISSING))
+    with dispatcher.settings.use_backend(None, fallback="raise"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", FallbackWarning)
+        with pytest.raises(FunctionNotImplementedError) as info:
+            f(1, backend=["cuda", "a", "c"])
+        assert "None of the backends 'cuda', 'a', 'c' runs f()" in str(info.value)
+        assert "cuda: not installed, pip install cuda-pkg" in str(info.value)
+        assert "a: failed to load, ImportError: no runtime for f" in str(info.value)
+        assert "c: not implemented" in str(info.value)
+        with pytest.raises(FunctionNotImplementedError, match=r"Backend 'bare' cannot run f\(\) \(not installed\)"):
+            f(1, backend=["bare"])
+
+
+def test_a_declined_call_is_told_once(recwarn):  # 4.6
+    dispatcher = BackendDispatcher(entrypoint_group="once.backends", host_name="once", untrusted="allow")
+
+    @dispatcher.backend_dispatch
+    def f(x):
+        return "cpu"
+
+    module = adapter("a", DECLINES)
+    module.f.can_run = lambda x: f"needs {x} GB"
+    dispatcher.register(module)
+    warnings.simplefilter("always")
+    assert [f(size, backend="a") for size in range(3)] == ["cpu"] * 3
+    assert [str(warning.message)[:55] for warning in recwarn] == [
+        "Backend 'a' declined this call of f() (needs 0 GB); the"
+    ]
+
+
+def test_a_numpy_truth_value_is_an_answer():  # 4.12
+    numpy = pytest.importorskip("numpy", reason="what is tested is NumPy's own type")
+    dispatcher = BackendDispatcher(entrypoint_group="truth.backends", host_name="truth", untrusted="allow")
+
+    @dispatcher.backend_dispatch
+    def f(x):
+        return "cpu"
+
+    module = adapter("a", RUNS)
+    module.f.can_run = lambda x: numpy.bool_(x > 0)
+    dispatcher.register(module)
+    assert f(1, backend=["a", "cpu"]) == "a"
+    assert f(-1, backend=["a", "cpu"]) == "cpu"

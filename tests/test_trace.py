@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -253,3 +254,32 @@ def test_a_long_trace_shows_its_ends_and_counts_all():
 
 def test_a_record_is_readable_in_a_debugger():
     assert repr(call("f", "cpu", 1)) == "<Call f requested='fast' executed='cpu'>"
+
+
+def test_nothing_arrives_after_the_block_was_left() -> None:  # 7.3
+    dispatcher = BackendDispatcher(entrypoint_group="closed.backends", host_name="closed")
+
+    @dispatcher.backend_dispatch
+    def score() -> int:
+        return 1
+
+    with dispatcher.settings.trace() as calls:
+        bound = dispatcher.settings.bind(score)
+        assert bound() == 1
+        context = contextvars.copy_context()
+    assert bound() == 1
+    assert context.run(score) == 1
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize(("asked", "shown"), [("nope", "nope"), (["nope", 3], ("nope", "3"))])
+def test_a_call_that_fails_to_select_keeps_what_was_asked_for(asked: Any, shown: Any) -> None:  # 7.3
+    dispatcher = BackendDispatcher(entrypoint_group="failing.backends", host_name="failing")
+
+    @dispatcher.backend_dispatch
+    def score() -> int:
+        return 1
+
+    with dispatcher.settings.trace() as calls, pytest.raises(ValueError, match="nope"):
+        score(backend=asked)
+    assert (calls[0].requested, calls[0].source, calls[0].executed) == (shown, "argument", None)

@@ -387,7 +387,8 @@ def declares(adapter: Any, attribute: str) -> bool:
     """Whether an adapter says that it exports a name, found out without running code of the export's own."""
     if not exports(adapter, attribute):
         return False
-    if _listed(adapter) is not None:
-        return True
     static = _static_lookup(adapter, attribute)
-    return static is not MISSING and not _is_module(static)
+    if static is MISSING:
+        return _listed(adapter) is not None
+    # What is neither callable nor computed on access is no implementation, and a call would say so.
+    return not _is_module(static) and (callable(static) or hasattr(type(static), "__get__"))

@@ -132,7 +132,7 @@ class Dispatch:
             inner = inner.with_scope(Scope(object(), choice, None))
         return route, inner
 
-    def _enter(  # noqa: PLR0913 - one call, in its parts.
+    def _enter(
         self,
         record: Dispatched,
         requested: object,
@@ -147,6 +147,8 @@ class Dispatch:
             choice, source = self.selection.effective()
             entered = state
         else:
+            if call is not None:
+                call.requested, call.source = _shown(requested), "argument"
             choice, source = self.resolver.choice(requested), "argument"
             if choice is CPU_CHOICE:
                 self.selection.look_at_environment()
@@ -168,7 +170,7 @@ class Dispatch:
             self._remember(record, plan, choice, requested, state, inner, epoch)
         return route, inner, choice
 
-    def _remember(  # noqa: PLR0913 - one call, in its parts.
+    def _remember(
         self,
         record: Dispatched,
         plan: Plan | None,
@@ -221,5 +223,14 @@ def begin(record: Dispatched, state: State) -> Call:
     """Start the record of a call in every open trace."""
     call = Call(record.name)
     for trace in state.traces:
-        trace.append(call)
+        # A task may outlive the block that it was started in.
+        if trace.is_open:
+            trace.append(call)
     return call
+
+
+def _shown(requested: object) -> str | tuple[str, ...]:
+    """Return what was asked for, for the record of a call that may fail to make sense of it."""
+    if isinstance(requested, (list, tuple)):
+        return tuple(map(str, requested))  # pyright: ignore[reportUnknownArgumentType,reportUnknownVariableType]  # foreign.
+    return str(requested)

@@ -6,8 +6,9 @@ import sys
 from _thread import RLock
 
 from scverse_backends._entry_points import RegisteredRecord
-from scverse_backends._labels import CPU, problem
+from scverse_backends._labels import CPU, one_or_several, problem
 from scverse_backends._live import enlist, restore
+from scverse_backends._omitted import NOTHING_RENAMED, parsed_renames
 from scverse_backends._records import LiveRecords
 from scverse_backends._registration import register, unregister
 from scverse_backends._registry import Registry
@@ -16,13 +17,7 @@ from scverse_backends._selection import Selection
 from scverse_backends._settings import Settings
 from scverse_backends._trust import Trust, checked_name
 from scverse_backends._warnings import Warner
-from scverse_backends.exceptions import (
-    BackendError,
-    BackendLoadWarning,
-)
-
-# One dictionary for all functions, since there are so many of them.
-_NOTHING_RENAMED: dict[str, tuple[str, None]] = {}
+from scverse_backends.exceptions import BackendError, BackendLoadWarning
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -97,7 +92,7 @@ class BackendDispatcher:
         "host_name",
     )
 
-    def __init__(  # noqa: PLR0913 - keyword-only configuration.
+    def __init__(
         self,
         *,
         entrypoint_group: str,
@@ -106,8 +101,8 @@ class BackendDispatcher:
         reserved_backends: Mapping[str, str] | None = None,
         untrusted: Literal["warn", "refuse", "allow"] = "warn",
     ) -> None:
-        self.entrypoint_group = checked_name(entrypoint_group, "entrypoint_group")
-        self.host_name = checked_name(host_name, "host_name")
+        self.entrypoint_group: str = checked_name(entrypoint_group, "entrypoint_group")
+        self.host_name: str = checked_name(host_name, "host_name")
         if untrusted not in ("warn", "refuse", "allow"):
             raise ValueError(f"untrusted must be 'warn', 'refuse' or 'allow', not {untrusted!r}.")
         trust = Trust(trusted_backends, reserved_backends)
@@ -124,7 +119,8 @@ class BackendDispatcher:
         )
         self._resolver = Resolver(host_name, self._registry, self._warner, warn_untrusted=untrusted == "warn")
         self._selection = Selection(host_name, self._resolver.choice, self._resolver.known)
-        module = sys._getframe(1).f_globals.get("__name__", "__main__")  # noqa: SLF001 - where the host keeps this.
+        # Where the host keeps this is told by nothing but its frame.
+        module = sys._getframe(1).f_globals.get("__name__", "__main__")  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
         self._key = enlist(self, module, entrypoint_group, host_name)
         self._selection.reference = (restore, (self._key, "_selection"))
         self._settings = Settings(host_name, self._selection, self)
@@ -200,17 +196,15 @@ class BackendDispatcher:
         options = {
             "name": name,
             "own_backend": own_backend,
-            "own_backend_values": (own_backend_values,)
-            if isinstance(own_backend_values, str)
-            else tuple(own_backend_values),
-            "renamed": {
-                new: (old, None) if isinstance(old, str) else (old[0], old[1]) for new, old in renamed.items()
-            }
-            if renamed
-            else _NOTHING_RENAMED,
+            "own_backend_values": one_or_several(own_backend_values),
+            "renamed": parsed_renames(renamed) if renamed else NOTHING_RENAMED,
         }
         if func is None:
-            return lambda function: self._built().decorate(function, **options)
+
+            def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+                return self._built().decorate(function, **options)
+
+            return decorate
         return self._built().decorate(func, **options)
 
     if TYPE_CHECKING:
@@ -254,7 +248,11 @@ class BackendDispatcher:
         5
         """
         if cls is None:
-            return lambda decorated: self._built().decorate_class(decorated, name=name)
+
+            def decorate(decorated: type) -> type:
+                return self._built().decorate_class(decorated, name=name)
+
+            return decorate
         return self._built().decorate_class(cls, name=name)
 
     def discover(self) -> None:
@@ -283,10 +281,11 @@ class BackendDispatcher:
         BackendLoadWarning
             If there is such a backend and it cannot be loaded.
         """
-        if name == CPU:
+        asked: Any = name  # Who is not type-checked may ask for anything.
+        if asked == CPU:
             return None
         try:
-            return self._resolver.backend(name).adapter if isinstance(name, str) else None
+            return self._resolver.backend(name).adapter if isinstance(asked, str) else None
         except BackendError as error:
             if isinstance(error, ImportError) and error.failed:
                 warning = BackendLoadWarning(str(error), backend=name, distribution=error.distribution)
@@ -362,7 +361,7 @@ class BackendDispatcher:
     def _built(self) -> Machinery:
         """Return the parts that only decorated functions need, made on first need."""
         if self._machinery is None:
-            from scverse_backends._machinery import Machinery  # noqa: PLC0415 - importing a host need not pay for it.
+            from scverse_backends._machinery import Machinery  # Importing a host need not pay for it.
 
             built = Machinery(self._registry, self._resolver, self._selection, self._warner, self._records)
             # Several threads may import modules of the host at once; all use the parts that were ready first.

@@ -1,8 +1,8 @@
 """``@backend_dispatch``: the decorated function, and the short way that nearly every call takes through it.
 
-The figures that shape :func:`plain_maker` are those of ``docs/performance.md``. While nothing is selected in the process, a
-call reads one attribute and forwards. A call on a backend whose plan says "the same names, nothing to drop" sets one
-context variable and forwards. Everything else is :class:`~scverse_backends._dispatch.Dispatch`'s.
+The figures that shape :func:`plain_maker` are those of ``docs/performance.md``. While nothing is selected in the
+process, a call reads one attribute and forwards. A call on a backend whose plan says "the same names, nothing to drop"
+sets one context variable and forwards. Everything else is :class:`~scverse_backends._dispatch.Dispatch`'s.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from types import FunctionType, MethodType
 from scverse_backends._dispatch import begin
 from scverse_backends._dispatched import Dispatched, merged_signature
 from scverse_backends._docs import add_backend_parameter, rename_parameter
-from scverse_backends._labels import CPU
+from scverse_backends._labels import CPU, fold
 from scverse_backends._merge import write_annotations
 from scverse_backends._own_backend import OwnBackend
 from scverse_backends._plan import BACKEND_PARAMETER
@@ -26,7 +26,7 @@ from scverse_backends._steps import Steps, driver_for, like
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from types import CodeType
     from typing import Any
 
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
     type Maker = Callable[[Callable[..., Any], Dispatched], Callable[..., Any]]
 
-def plain_maker(dispatch: Dispatch) -> Maker:
+
+def plain_maker(dispatch: Dispatch) -> Maker:  # noqa: PLR0915 - see the wrapper.
     """Return what makes the wrappers of plain functions for one dispatcher.
 
     A wrapper's closure holds the host function, its record, and two objects that all wrappers of the dispatcher
@@ -43,8 +44,9 @@ def plain_maker(dispatch: Dispatch) -> Maker:
     """
     selection = dispatch.selection
 
-    def make(function: Callable[..., Any], record: Dispatched) -> Callable[..., Any]:
-        def wrapper(*args: Any, backend: Any = None, **kwargs: Any) -> Any:
+    def make(function: Callable[..., Any], record: Dispatched) -> Callable[..., Any]:  # noqa: PLR0915 - as above.
+        # A part in a function of its own would cost each call another call.
+        def wrapper(*args: Any, backend: Any = None, **kwargs: Any) -> Any:  # noqa: PLR0915 - see above.
             if backend is None:
                 if selection.idle:
                     try:
@@ -77,7 +79,7 @@ def plain_maker(dispatch: Dispatch) -> Maker:
                         raise
                     finally:
                         if not selection.idle:
-                            selection.unpin()
+                            selection.unpin()  # type: ignore[unreachable]  # what the call did may have ended idleness.
                 state, inner = record.cpu_states
                 variable = selection.variable
                 if state is not variable.get():
@@ -111,7 +113,9 @@ def plain_maker(dispatch: Dispatch) -> Maker:
                 inner = plan.inner
             try:
                 namespace = plan.namespace
-                implementation = getattr(plan.adapter, plan.attribute) if namespace is None else namespace[plan.attribute]
+                implementation = (
+                    getattr(plan.adapter, plan.attribute) if namespace is None else namespace[plan.attribute]
+                )
             except Exception:  # noqa: BLE001 - asked again, and told apart, on the long way.
                 return dispatch.call(record, backend, args, kwargs)
             if (
@@ -195,9 +199,7 @@ class _Ended:
         self.call.exception = None if isinstance(error, GeneratorExit) else error
 
 
-def _wrapper(
-    dispatch: Dispatch, plain: Maker, function: Callable[..., Any], record: Dispatched
-) -> Callable[..., Any]:
+def _wrapper(dispatch: Dispatch, plain: Maker, function: Callable[..., Any], record: Dispatched) -> Callable[..., Any]:
     """Return the wrapper for the kind of function that the host's is."""
     drive = driver_for(function)
     if drive is None:
@@ -230,7 +232,7 @@ def _with_own_backend(
     return wrapper
 
 
-def dispatch_function(  # noqa: PLR0913 - the options of the decorator.
+def dispatch_function(
     dispatch: Dispatch,
     plain: Maker,
     function: Any,
@@ -248,9 +250,11 @@ def dispatch_function(  # noqa: PLR0913 - the options of the decorator.
         If it is none that can be dispatched; the message says why and what to do.
     """
     parameters = _checked_parameters(function, own_backend)
-    unknown = [new for new in renamed if new not in parameters]
-    if unknown:
-        raise TypeError(f"{_named(function)} has no parameter {unknown[0]!r}, which 'renamed' speaks of.")
+    _check_renamed(function, parameters, renamed)
+    if any(fold(value) == CPU for value in own_backend_values):
+        raise TypeError(
+            f"{_named(function)}: own_backend_values cannot contain 'cpu', since backend='cpu' always asks for the host."
+        )
     attribute = name if name is not None else getattr(function, "__name__", None)
     if not isinstance(attribute, str):
         raise TypeError(f"{_named(function)} has no __name__: say which name backends use, with name=....")
@@ -285,7 +289,8 @@ def _dress(wrapper: Any, function: Any, record: Dispatched, attribute: str) -> N
     wrapper.__defaults__ = getattr(function, "__defaults__", None)
     wrapper.__kwdefaults__ = keywords
     wrapper.__signature__ = merged_signature(record)
-    wrapper.__annotations__ = {}
+    annotations: dict[str, Any] = {}
+    wrapper.__annotations__ = annotations
     write_annotations(record, wrapper)
     doc = wrapper.__doc__
     if isinstance(doc, str):
@@ -294,7 +299,24 @@ def _dress(wrapper: Any, function: Any, record: Dispatched, attribute: str) -> N
         wrapper.__doc__ = add_backend_parameter(doc)
 
 
-# -- what can be decorated -----------------------------------------------------------------------------------------------
+def _check_renamed(function: Any, parameters: tuple[str, ...], renamed: Mapping[str, tuple[str, Any]]) -> None:
+    """Refuse what could only go wrong when a call is routed."""
+    what = _named(function)
+    old_names: set[str] = set()
+    for new, (old, convert) in renamed.items():
+        if new not in parameters:
+            raise TypeError(f"{what} has no parameter {new!r}, which 'renamed' speaks of.")
+        if not old.isidentifier() or old in parameters or old == BACKEND_PARAMETER or old in old_names:
+            raise TypeError(
+                f"{what}: renamed={{{new!r}: {old!r}}} needs the old name of a parameter, one that is no name of today "
+                f"and stands only once."
+            )
+        if convert is not None and not callable(convert):
+            raise TypeError(f"{what}: the converter of {new!r} in 'renamed' is not callable: {convert!r:.60}.")
+        old_names.add(old)
+
+
+# -- what can be decorated ---------------------------------------------------------------------------------------------
 
 
 def _named(function: Any) -> str:

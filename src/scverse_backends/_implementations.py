@@ -103,7 +103,7 @@ class Implementations:
 
     def _can_run(self, record: Dispatched, backend: Backend, implementation: Any) -> Callable[..., object] | None:
         holder = implementation.__func__ if type(implementation) is MethodType else implementation
-        from inspect import getattr_static  # noqa: PLC0415 - imported long before, by the signatures.
+        from inspect import getattr_static
 
         # A plain attribute: an object whose ``__getattr__`` answers to every name does not have one.
         if getattr_static(holder, "can_run", None) is None:
@@ -172,6 +172,8 @@ class Implementations:
             finally:
                 variable.set(state)
             settle_call(variable, state, inner, current)
+        if type(answer).__module__ == "numpy" and type(answer).__name__ in ("bool", "bool_"):
+            answer = bool(answer)  # What a condition on an array's properties easily comes to.
         if answer is True:
             return None
         if answer is False:

@@ -99,3 +99,8 @@ def listing(names: Iterable[str], *, limit: int = 12) -> str:
     quoted = [repr(name) for name in names]
     more = f" and {len(quoted) - limit} more" if len(quoted) > limit else ""
     return ", ".join(quoted[:limit]) + more
+
+
+def one_or_several(names: str | Iterable[str]) -> tuple[str, ...]:
+    """Return names as a tuple, where a single one may stand for itself."""
+    return (names,) if isinstance(names, str) else tuple(names)

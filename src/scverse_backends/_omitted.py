@@ -1,6 +1,10 @@
-"""The value that says "the caller gave nothing"."""
+"""Parameters that hosts renamed while backends stayed behind, and the value that says "the caller gave nothing"."""
 
 from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class _Omitted:
@@ -26,3 +30,26 @@ Examples
 >>> seed_of(None)
 OMITTED
 """
+
+# One dictionary for all functions that renamed nothing, since there are so many of them.
+NOTHING_RENAMED: dict[str, tuple[str, Any]] = {}
+
+
+def parsed_renames(renamed: Any) -> dict[str, tuple[str, Any]]:
+    """Return new names with old ones and converters, from what a host wrote.
+
+    Raises
+    ------
+    TypeError
+        If it is no mapping of names to names, or to pairs of a name and a converter.
+    """
+    usage = "renamed= is a mapping such as {'rng': 'random_state'} or {'rng': ('random_state', convert)}"
+    if not hasattr(renamed, "items"):
+        raise TypeError(f"{usage}, not {type(renamed).__name__}.")
+    parsed: dict[str, tuple[str, Any]] = {}
+    for new, old in renamed.items():
+        pair = (old, None) if isinstance(old, str) else old
+        if not isinstance(new, str) or not isinstance(pair, tuple) or len(pair) != 2 or not isinstance(pair[0], str):  # noqa: PLR2004 - a pair.
+            raise TypeError(f"{usage}; {new!r:.40}: {old!r:.60} is neither.")
+        parsed[new] = pair
+    return parsed

@@ -278,6 +278,11 @@ class _Router:
             self._place(new, defaults[new], values, [])
         if name in values:
             return
+        if new is not None:
+            raise TypeError(
+                f"{self._function}() on backend {self._backend!r} needs the argument {new!r}, which the host can do "
+                "without. Give it a value."
+            )
         if name in self.options:
             raise TypeError(
                 f"{self._function}() on backend {self._backend!r} is missing the required argument {name!r}, "
@@ -340,7 +345,7 @@ def bind(function: str, host: Names, options: frozenset[str], args: tuple[Any, .
     raise InvalidCall(function, host, args, others)
 
 
-class InvalidCall(TypeError):
+class InvalidCall(TypeError):  # noqa: N818 - a ``TypeError`` to whoever catches it, and named for what is wrong.
     """A call that no function of the host's signature takes."""
 
     def __init__(self, function: str, host: Names, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -361,7 +366,7 @@ def _plain_error(function: str, host: Names, args: tuple[Any, ...], kwargs: dict
     if host.takes_any:
         parameters.append("**" + "_".join(["_", *sorted(host.all)]))
     namespace: dict[str, Any] = {}
-    exec(f"def stand_in({', '.join(parameters)}): pass", namespace)
+    exec(f"def stand_in({', '.join(parameters)}): pass", namespace)  # noqa: S102 - made of parameter names only.
     stand_in = namespace["stand_in"]
     stand_in.__qualname__ = function
     text = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scverse_backends import _log
+from scverse_backends._adapters import describe_error
 from scverse_backends._labels import CPU, listing
 from scverse_backends._state import CPU_CHOICE
 from scverse_backends.exceptions import (
@@ -55,7 +56,7 @@ class Route:
 
     __slots__ = ("args", "executes", "implementation", "kwargs", "plan", "reason")
 
-    def __init__(  # noqa: PLR0913 - the outcome of routing, made in two places.
+    def __init__(
         self,
         implementation: Callable[..., Any],
         args: Any,
@@ -99,9 +100,7 @@ class Routing:
                 if used:
                     self._resolver.note_use(backend)
                 if (backend.name, record.attribute) in state.running:
-                    yield Candidate(
-                        CPU, f"{backend.name} is running it and asked the host in turn", runs_host=True
-                    )
+                    yield Candidate(CPU, f"{backend.name} is running it and asked the host in turn", runs_host=True)
                     return
                 plan = self._implementations.plan(record, backend)
             except (BackendLoadError, BackendNotInstalledError) as error:
@@ -117,7 +116,7 @@ class Routing:
             else:
                 yield Candidate(backend.name, "runs", plan=plan)
 
-    def route(  # noqa: PLR0913 - one call, in its parts.
+    def route(
         self,
         record: Dispatched,
         choice: Choice,
@@ -135,32 +134,31 @@ class Routing:
         """
         if choice is CPU_CHOICE:
             return Route(record.function, args, kwargs, CPU, f"selected ({source})")
-        attempts: list[str] = []
+        attempts: list[Candidate] = []
         for candidate in self.candidates(record, choice, source, state):
             if candidate.runs_host:
-                reason = "; ".join([*attempts, f"{CPU}: {candidate.reason}"])
-                return Route(record.function, args, kwargs, CPU, reason)
+                return Route(record.function, args, kwargs, CPU, _chain(attempts, CPU, candidate.reason))
             if candidate.plan is not None:
                 plan = candidate.plan
                 call_args, call_kwargs, dropped = self._implementations.arrange(record, plan, args, kwargs)
                 declined = self._implementations.declined(record, plan, call_args, call_kwargs, state)
                 if declined is None:
                     self._warn_dropped(record, plan, dropped)
-                    reason = "; ".join([*attempts, f"{candidate.name}: runs"])
+                    reason = _chain(attempts, candidate.name, "runs")
                     return Route(plan.implementation, call_args, call_kwargs, candidate.name, reason, plan)
                 candidate.reason = f"declined: {declined}"
             elif candidate.problem is not None:
                 self._warn_passed_over(record, candidate)
-            attempts.append(f"{candidate.name}: {candidate.reason}")
+            attempts.append(candidate)
         self._fall_back(record, choice, source, attempts)
-        return Route(record.function, args, kwargs, CPU, "; ".join([*attempts, f"{CPU}: runs as fallback"]))
+        return Route(record.function, args, kwargs, CPU, _chain(attempts, CPU, "runs as fallback"))
 
     def _warn_dropped(self, record: Dispatched, plan: Plan, dropped: list[str]) -> None:
         for name in dropped:
             self._warner.warn(
                 DroppedArgumentWarning(
-                    f"{record.name}(): {name!r} has no effect on backend {plan.backend.name!r}, which does not know it. "
-                    f"Leave it out, or use backend='cpu'.",
+                    f"{record.name}(): {name!r} has no effect on backend {plan.backend.name!r}, which does not know it."
+                    f" Leave it out, or use backend='cpu'.",
                     backend=plan.backend.name,
                     distribution=plan.backend.distribution,
                     function=record.name,
@@ -180,30 +178,27 @@ class Routing:
             record.codes(),
         )
 
-    def _fall_back(self, record: Dispatched, choice: Choice, source: str, attempts: list[str]) -> None:
+    def _fall_back(self, record: Dispatched, choice: Choice, source: str, attempts: list[Candidate]) -> None:
         """Apply the fallback policy: nobody that was asked for runs the call."""
-        asked = listing(choice.names)
-        why = "; ".join(attempts)
+        what = _nobody_runs(record, attempts)
         policy = self._selection.fallback()
-        declined = ": declined: " in why
-        what = "declined this call of" if declined else "does not implement"
         if policy == "raise":
             raise FunctionNotImplementedError(
-                f"Backend {asked} {what} {record.name}() ({why}), and settings.fallback is 'raise'. "
-                f"Use backend='cpu' for this call.",
+                f"{what}, and settings.fallback is 'raise'. Use backend='cpu' for this call.",
                 host=self._warner.host,
                 backend=choice.names[0],
                 function=record.name,
                 source=source,
             )
-        key = (record.attribute, choice.names, why if declined else "")
+        # Once per function and selection, whatever a declining backend says: its sentences may speak of the data.
+        key = (record.attribute, choice.names)
         if self._warner.first(("logged fallback", *key)):
-            _log.info("%s: the host runs %s() (%s)", self._warner.host, record.name, why)
+            _log.info("%s: %s; the host runs it", self._warner.host, what)
         if policy == "warn" or (policy == "explicit" and source == "argument"):
             self._warner.warn_once(
                 ("fallback", *key),
                 FallbackWarning(
-                    f"Backend {asked} {what} {record.name}() ({why}); the host implementation runs instead. "
+                    f"{what}; the host implementation runs instead. "
                     f"Use backend='cpu' to ask for it, or settings.fallback = 'silent'.",
                     backend=choice.names[0],
                     function=record.name,
@@ -211,6 +206,33 @@ class Routing:
                 ),
                 record.codes(),
             )
+
+
+def _chain(attempts: list[Candidate], name: str, reason: str) -> str:
+    """Return why one name of a selection runs, after those before it could not."""
+    return "; ".join([*(f"{attempt.name}: {attempt.reason}" for attempt in attempts), f"{name}: {reason}"])
+
+
+def _nobody_runs(record: Dispatched, attempts: list[Candidate]) -> str:
+    if len(attempts) > 1:
+        why = "; ".join(f"{attempt.name}: {_reason(attempt)}" for attempt in attempts)
+        return f"None of the backends {listing(attempt.name for attempt in attempts)} runs {record.name}() ({why})"
+    (attempt,) = attempts
+    if attempt.plan is not None:
+        return f"Backend {attempt.name!r} declined this call of {record.name}() ({attempt.reason.partition(': ')[2]})"
+    if attempt.problem is not None:
+        return f"Backend {attempt.name!r} cannot run {record.name}() ({_reason(attempt)})"
+    return f"Backend {attempt.name!r} does not implement {record.name}()"
+
+
+def _reason(attempt: Candidate) -> str:
+    """Return why a name does not run the call, with what can be done about it."""
+    error = attempt.problem
+    if isinstance(error, BackendNotInstalledError) and error.distribution is not None:
+        return f"{attempt.reason}, pip install {error.distribution}"
+    if error is not None and error.__cause__ is not None:
+        return f"{attempt.reason}, {describe_error(error.__cause__)}"
+    return attempt.reason
 
 
 def _passed_over(error: Exception) -> str:

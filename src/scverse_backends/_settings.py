@@ -109,7 +109,8 @@ class Settings:
         ValueError
             If it is none of these.
         """
-        return self._selection.fallback()  # type: ignore[return-value]  # only checked policies get in.
+        policy: FallbackPolicy = self._selection.fallback()  # Only checked policies get in.
+        return policy
 
     @fallback.setter
     def fallback(self, policy: FallbackPolicy) -> None:
@@ -180,7 +181,10 @@ class Settings:
         selection = self._selection
         state = selection.state()
         choice, _ = selection.effective()
-        return BoundFunction(func, selection, choice.reading, selection.fallback(), state.running, state.traces)
+        bound: Callable[..., Any] = BoundFunction(
+            func, selection, choice.reading, selection.fallback(), state.running, state.traces
+        )
+        return bound
 
     # -- what there is, and what happens -----------------------------------------------------------------------------
 
@@ -345,5 +349,6 @@ class TraceScope:
         if not self._traces:
             return
         closed = self._traces.pop()
+        closed.is_open = False
         open_traces: Iterator[Any] = (trace for trace in self._selection.state().traces if trace is not closed)
         self._selection.swap_traces(tuple(open_traces))

@@ -7,8 +7,7 @@ from scverse_backends._table import Row, Table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any
+    from collections.abc import Iterable, Iterator
 
 _SHOWN = 30
 """Of longer traces, the table shows so many calls from the beginning and as many from the end."""
@@ -56,7 +55,12 @@ class Trace(list[Call]):
     Prints as a table with totals per backend, and shows as one in notebooks.
     """
 
-    __slots__ = ()
+    __slots__ = ("is_open",)
+
+    def __init__(self, calls: Iterable[Call] = ()) -> None:
+        super().__init__(calls)
+        self.is_open: bool = True
+        """Whether its block still runs: functions that were bound inside it may live much longer."""
 
     def totals(self) -> dict[str, tuple[int, float]]:
         """Return, for each implementation that ran, how often it did and for how many seconds in all.
@@ -90,7 +94,7 @@ class Trace(list[Call]):
 
 
 def _cells(call: Call) -> Iterator[str]:
-    requested: Any = call.requested
+    requested = call.requested
     yield call.function
     yield ", ".join(requested) if isinstance(requested, tuple) else str(requested or "")
     yield call.source or ""
