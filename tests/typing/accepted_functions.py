@@ -78,6 +78,25 @@ assert_type([called(x) for x in range(3)], list[str])
 assert_type(list(map(called, [1, 2])), list[str])
 
 
+# -- under the names that hosts give the decorators --------------------------------------------------------------------
+
+backend_dispatch = dispatcher.backend_dispatch
+
+
+@backend_dispatch
+def by_short_name(x: int) -> str:
+    return str(x)
+
+
+@backend_dispatch(name="other")
+def by_short_name_called(x: int) -> str:
+    return str(x)
+
+
+assert_type(by_short_name(1, backend="fast"), str)
+assert_type(by_short_name_called(1), str)
+
+
 # -- generics ----------------------------------------------------------------------------------------------------------
 
 
