@@ -248,10 +248,10 @@ def write_annotations(record: Dispatched, wrapper: Any) -> None:
 
         # Setting it anew empties Python's own cache.
         wrapper.__annotate__ = Annotate(record)
-        return
-    host = getattr(record.function, "__annotations__", {})
-    # Decorators outside ours share this very dictionary, so it is changed in place.
-    shown: dict[str, Any] = wrapper.__annotations__
-    merged = record.annotations(host, record.added_annotations())
-    shown.clear()
-    shown.update(merged)
+    else:
+        host = getattr(record.function, "__annotations__", {})
+        # Decorators outside ours share this very dictionary, so it is changed in place.
+        shown: dict[str, Any] = wrapper.__annotations__
+        merged = record.annotations(host, record.added_annotations())
+        shown.clear()
+        shown.update(merged)

@@ -49,7 +49,8 @@ def parsed_renames(renamed: Any) -> dict[str, tuple[str, Any]]:
     parsed: dict[str, tuple[str, Any]] = {}
     for new, old in renamed.items():
         pair = (old, None) if isinstance(old, str) else old
-        if not isinstance(new, str) or not isinstance(pair, tuple) or len(pair) != 2 or not isinstance(pair[0], str):  # noqa: PLR2004 - a pair.
+        is_pair = isinstance(pair, tuple) and len(pair) == 2  # pyright: ignore[reportUnknownArgumentType]  # as given.
+        if not isinstance(new, str) or not is_pair or not isinstance(pair[0], str):
             raise TypeError(f"{usage}; {new!r:.40}: {old!r:.60} is neither.")
         parsed[new] = pair
     return parsed

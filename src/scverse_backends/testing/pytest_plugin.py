@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import pytest
 
-from scverse_backends._inside import dispatchers_of, live, observed
+from scverse_backends._inside import HostError, dispatchers_of, live, observed
 from scverse_backends.exceptions import BackendError, BackendWarning
 
 if TYPE_CHECKING:
@@ -42,14 +42,15 @@ _Counts = Counter[tuple[str, str, str]]
 class _Run:
     """The selection of one backend for the whole test run, and what its calls came to."""
 
-    def __init__(self, dispatcher: BackendDispatcher, name: str) -> None:
+    def __init__(self, dispatcher: BackendDispatcher, names: str) -> None:
         self.dispatcher = dispatcher
-        self.requested = name
+        self.requested = [name.strip() for name in names.split(",")] if "," in names else names
         self._events: list[tuple[str, str, str]] = []
         self._of_test: _Counts = Counter()
         self._counted: _Counts = Counter()
         self.select()
-        self.name = str(dispatcher.settings.backend)
+        selected = dispatcher.settings.backend
+        self.names = (selected,) if isinstance(selected, str) else selected
         self._stack = ExitStack()
         self._stack.enter_context(observed([dispatcher], self._note))
 
@@ -72,7 +73,8 @@ class _Run:
 
     def of_test(self) -> _Counts:
         """Return what ran in this test so far."""
-        events, self._events = self._events, []
+        events = self._events
+        self._events = []
         self._of_test.update(events)
         self._counted.update(events)
         return self._of_test
@@ -92,9 +94,31 @@ class _Run:
         return [(list(key), count) for key, count in self.totals().items()]
 
     @property
+    def name(self) -> str:
+        """What is selected, as text."""
+        return ", ".join(self.names)
+
+    @property
     def ran(self) -> bool:
-        """Whether the backend ran at all."""
-        return self.name == _CPU or any(executed == self.name for _, executed, _ in self.totals())
+        """Whether the backend ran at all, or one of those in the order."""
+        return self.names == (_CPU,) or any(
+            executed != _CPU and executed in self.names for _, executed, _ in self.totals()
+        )
+
+    def title(self) -> str:
+        """Say how many calls ran where."""
+        host = self.dispatcher.host_name
+        if self.names == (_CPU,):
+            return f"{host}: the host itself was selected, whose calls are not counted"
+        counts = dict.fromkeys((name for name in self.names if name != _CPU), 0)
+        on_host = 0
+        for (_, executed, _), count in self.totals().items():
+            if executed == _CPU:
+                on_host += count
+            else:
+                counts[executed] = counts.get(executed, 0) + count
+        ran = ", ".join(f"{count} calls ran on {name}" for name, count in counts.items())
+        return f"{host}: {ran}, {on_host} on the host"
 
     def close(self) -> None:
         """Undo the selection."""
@@ -110,7 +134,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         default=[],
         metavar="HOST=NAME",
-        help="run the tests with backend NAME selected for the host library HOST; can be given once for each host",
+        help="run the tests with backend NAME selected for the host library HOST; several names separated by commas "
+        "are an order of preference; can be given for several hosts, and the last one for a host counts",
     )
     parser.addini("backend_host", "host library whose backends the fixture 'backend' goes through")
 
@@ -121,13 +146,16 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_RUNS] = runs
     config.add_cleanup(lambda: _close(runs))
     orders = cast("list[str]", config.getoption("--backend"))
+    chosen: dict[BackendDispatcher, tuple[str, str]] = {}
     for order in orders:
         host, equals, name = order.partition("=")
         if not host or not equals or not name:
             raise pytest.UsageError(f"--backend {order}: write HOST=NAME, example_host=jax for instance.")
+        chosen[_dispatcher(host)] = (order, name)
+    for dispatcher, (order, name) in chosen.items():
         try:
-            runs.append(_Run(_dispatcher(host), name))
-        except BackendError as error:
+            runs.append(_Run(dispatcher, name))
+        except (BackendError, ValueError) as error:
             raise pytest.UsageError(f"--backend {order}: {error}") from error
 
 
@@ -138,12 +166,9 @@ def _close(runs: list[_Run]) -> None:
 
 def _dispatcher(host: str) -> BackendDispatcher:
     try:
-        found = dispatchers_of(host)
-    except Exception as error:
-        raise pytest.UsageError(f"cannot import {host!r}: {type(error).__name__}: {error}") from error
-    if not found:
-        raise pytest.UsageError(f"importing {host!r} creates no dispatcher, so it is no host of backends.")
-    return found[0]
+        return dispatchers_of(host)[0]
+    except HostError as error:
+        raise pytest.UsageError(str(error)) from error
 
 
 # -- one test ----------------------------------------------------------------------------------------------------------
@@ -242,12 +267,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         return
     terminalreporter.section("backends")
     for run in runs:
-        totals = run.totals()
-        host = sum(count for (_, executed, _), count in totals.items() if executed == _CPU)
-        other = totals.total() - host
-        title = f"{run.dispatcher.host_name}: {other} calls ran on {run.name}, {host} on the host"
-        terminalreporter.line(title, red=not run.ran)
-        for function, (count, reason) in sorted(_fallbacks(totals).items()):
+        terminalreporter.line(run.title(), red=not run.ran)
+        for function, (count, reason) in sorted(_fallbacks(run.totals()).items()):
             terminalreporter.line(f"  {function}: {count} on the host ({reason})")
         if not run.ran:
             text = f"  Backend {run.name!r} never ran, so this run says nothing about it and counts as failed."
