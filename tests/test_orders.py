@@ -102,11 +102,11 @@ def test_the_first_that_can_run_it_does(covers, order, policy, how):
             call = lambda: f(1, backend=order)  # noqa: E731 - one line a way of selecting.
         elif how == 1:
             call = dispatcher.settings.use_backend(tuple(order))(lambda: f(1))
-        elif how == 2:  # noqa: PLR2004 - one number a way of selecting.
+        elif how == 2:
             with dispatcher.settings.use_backend(order):
                 bound = dispatcher.settings.bind(f)
             call = lambda: bound(1)  # noqa: E731
-        elif how == 3:  # noqa: PLR2004
+        elif how == 3:
             dispatcher.settings.backend = order
             call = lambda: f(1)  # noqa: E731
         else:
@@ -128,7 +128,7 @@ def test_the_first_that_can_run_it_does(covers, order, policy, how):
 @given(covers=coverage, order=orders)
 @settings(max_examples=60, deadline=None)
 def test_what_runs_inside_sees_the_order(covers, order):
-    dispatcher, _, g = host(covers)
+    _, _, g = host(covers)
     # Every backend has g, so the first of the order runs it, and f inside is chosen by the order again.
     inside = model(order, covers, "silent")
     outer = order[0]

@@ -273,7 +273,7 @@ def test_nothing_arrives_after_the_block_was_left() -> None:  # 7.3
 
 
 @pytest.mark.parametrize(("asked", "shown"), [("nope", "nope"), (["nope", 3], ("nope", "3"))])
-def test_a_call_that_fails_to_select_keeps_what_was_asked_for(asked: Any, shown: Any) -> None:  # 7.3
+def test_a_call_that_fails_to_select_keeps_what_was_asked_for(asked, shown):  # 7.3
     dispatcher = BackendDispatcher(entrypoint_group="failing.backends", host_name="failing")
 
     @dispatcher.backend_dispatch

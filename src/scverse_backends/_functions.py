@@ -253,7 +253,8 @@ def dispatch_function(
     _check_renamed(function, parameters, renamed)
     if any(fold(value) == CPU for value in own_backend_values):
         raise TypeError(
-            f"{_named(function)}: own_backend_values cannot contain 'cpu', since backend='cpu' always asks for the host."
+            f"{_named(function)}: own_backend_values cannot contain 'cpu', since backend='cpu' always asks for the "
+            f"host."
         )
     attribute = name if name is not None else getattr(function, "__name__", None)
     if not isinstance(attribute, str):
