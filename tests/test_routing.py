@@ -608,11 +608,16 @@ def test_any_call_of_any_two_signatures(host: Shape, theirs: Shape, data: st.Dat
         assert ways[0][: len(wanted)] == wanted
         # 5.1: the merged signature accepts every call that the host accepts.
         try:
-            plain(*args, **kwargs)
+            on_host = plain(*args, **kwargs)
         except TypeError:
             continue
+        assert function(*args, **kwargs) == on_host
+        try:
+            inspect.signature(plain).bind(*args, **kwargs)
+        except TypeError:
+            # The `bind` of Python 3.12 refuses a key of `**kwargs` that is also the name of a positional-only parameter.
+            continue
         signature.bind(*args, **kwargs)
-        assert function(*args, **kwargs) == plain(*args, **kwargs)
 
 
 # -- 4.9: what is installed and has not been loaded -------------------------------------------------------------------
