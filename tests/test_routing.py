@@ -615,7 +615,7 @@ def test_any_call_of_any_two_signatures(host: Shape, theirs: Shape, data: st.Dat
         try:
             inspect.signature(plain).bind(*args, **kwargs)
         except TypeError:
-            # The `bind` of Python 3.12 refuses a key of `**kwargs` that is also the name of a positional-only parameter.
+            # On Python 3.12 it refuses a key of `**kwargs` that is also the name of a positional-only parameter.
             continue
         signature.bind(*args, **kwargs)
 
