@@ -95,9 +95,20 @@ def test_a_process_in_which_nothing_is_selected_is_idle_after_the_first_call(hos
     assert (host.settings.backend, host.selection.idle) == ("cpu", True)
 
 
-def test_a_first_call_that_says_cpu_makes_it_idle_too(host):
+def test_a_call_that_says_cpu_does_not_read_the_environment(host, monkeypatch):  # 1.1, 1.5
+    assert [host.where(backend="cpu"), host.where(backend="cpu")] == ["cpu", "cpu"]
+    assert not host.selection.idle
+    monkeypatch.setenv(host.selection.variable_name, "fast")
+    assert host.where() == "fast"
     assert host.where(backend="cpu") == "cpu"
+    assert host.call(host.where, backend="cpu") == "cpu"
+
+
+def test_calls_that_say_cpu_are_idle_once_the_environment_is_known(host):
+    assert host.where(backend="cpu") == "cpu"
+    assert host.where() == "cpu"
     assert host.selection.idle
+    assert host.where(backend="cpu") == "cpu"
 
 
 @pytest.mark.parametrize("value", ["fast", "cpu", "nothing"])

@@ -87,14 +87,19 @@ class Dispatch:
         if inner is state:
             return self.invoke(record, route)
         variable = self.selection.variable
+        token = None
         try:
-            variable.set(inner)
+            token = variable.set(inner)
             return self.invoke(record, route)
         finally:
             try:
                 current = variable.get()
             finally:
-                variable.set(state)
+                # The token is missing where an interrupt arrived while the state was entered.
+                if token is None:
+                    variable.set(state)
+                else:
+                    variable.reset(token)
             settle_call(variable, state, inner, current)
 
     def invoke(self, record: Dispatched, route: Route) -> Any:
@@ -150,9 +155,8 @@ class Dispatch:
             if call is not None:
                 call.requested, call.source = _shown(requested), "argument"
             choice, source = self.resolver.choice(requested), "argument"
-            if choice is CPU_CHOICE:
-                self.selection.look_at_environment()
-            else:
+            # The host needs no look at the environment, so what is found there later is not settled here.
+            if choice is not CPU_CHOICE:
                 self.selection.wake()
             # What runs inside sees the selection of the call, as in a ``with`` block around it.
             entered = state.with_scope(Scope(object(), choice, None))

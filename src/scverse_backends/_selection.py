@@ -132,11 +132,6 @@ class Selection:
             self._environment = os.environ.get(self.variable_name, "").strip()
         return self._environment or None
 
-    def look_at_environment(self) -> None:
-        """Let calls stop looking if nothing is selected; a wrong name in the environment is nobody's business here."""
-        if self._process is None and self.environment() is None:
-            self._settle_environment()
-
     def _settle_environment(self) -> Choice:
         text = self.environment()
         if text is None:
