@@ -197,8 +197,9 @@ def test_an_instance_that_cannot_be_read_is_not_shared():  # 2.8, 2.9
             return "fast"
 
     def share(_, instance):
-        shared.append(instance)
-        return shared[0]
+        if instance is not None:
+            shared.append(instance)
+        return shared[0] if shared else None
 
     failure, _ = loaded(Adapter, share=share)
     assert failure.text == "it could not be loaded: OSError: not yet"
@@ -206,6 +207,54 @@ def test_an_instance_that_cannot_be_read_is_not_shared():  # 2.8, 2.9
     Adapter.broken = False
     backend, _ = loaded(Adapter, share=share)
     assert backend.adapter is shared[0]
+
+
+def test_a_class_that_has_its_instance_makes_no_other():  # 2.2
+    made = []
+
+    class Adapter:
+        name = "fast"
+
+        def __init__(self):
+            made.append(self)
+
+    known = Adapter()
+    backend, _ = loaded(Adapter, share=lambda *_: known)
+    assert backend.adapter is known
+    assert made == [known]
+
+
+@pytest.mark.parametrize(
+    "resistance",
+    [
+        {"__class__": property(lambda self: 1 / 0)},
+        {"__getattribute__": lambda self, name: sys.exit(name)},
+        {"__str__": lambda self: sys.exit(), "__context__": property(lambda self: sys.exit())},
+    ],
+)
+@pytest.mark.parametrize("base", [Exception, BaseException])
+def test_an_exception_that_resists_being_read(resistance, base):  # 2.6
+    foreign = type("Foreign", (base,), resistance)
+
+    class Adapter:
+        def __init__(self):
+            raise foreign("x")
+
+    failure, _ = loaded(Adapter)
+    assert "Foreign" in failure.text
+    assert BaseException.__dict__["__traceback__"].__get__(failure.error) is None
+
+
+def test_what_to_do_about_a_failure():  # 2.7, 2.9
+    deadlock = type("_DeadlockError", (RuntimeError,), {})
+    assert Failure("t", error=OSError("x")).advice == "Repair or reinstall it"
+    assert Failure("t", refused=True).advice == "Ask its authors"
+    assert "just try again" in Failure("t", error=deadlock("by _ModuleLock")).advice
+
+
+def test_ignored_aliases_of_a_registered_adapter_say_whose_they_are():  # 2.4
+    _, (notice,) = load(RegisteredRecord("", module(aliases="f")), Trust(None, None), (), lambda _, instance: instance)
+    assert "of registered adapter 'fast' are ignored" in notice.message
 
 
 def test_names_that_belong_to_others_are_refused():  # 3.3

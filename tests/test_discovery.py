@@ -850,7 +850,112 @@ def test_threads_share_one_execution_and_one_instance(site):  # 2.9
     assert site.executed == ["disc_shared"]
 
 
+def test_a_class_that_two_entry_points_refer_to_is_instantiated_once(site):  # 2.2, 2.5
+    site.module(
+        "disc_once",
+        """
+        class A:
+            name = "once"
+            made = 0
+            def __init__(self): A.made += 1
+            def f(self, x): return "once"
+        """,
+    )
+    site.distribution("once", {"once": "disc_once:A", "again": "disc_once:A"})
+    dispatcher, _ = make()
+    dispatcher.discover()
+    import disc_once
+
+    assert dispatcher.register(disc_once.A) == "once"
+    assert disc_once.A.made == 1
+    assert dispatcher.available_backend_names() == ["once"]
+
+
+def test_foreign_objects_that_end_the_interpreter_lose_only_themselves(site, monkeypatch):  # 2.1, 2.6
+    class Bad:
+        name = "bad"
+
+        @property
+        def value(self):
+            raise SystemExit(3)
+
+        @property
+        def dist(self):
+            raise GeneratorExit
+
+        @property
+        def load(self):
+            raise SystemExit
+
+    fake_points(monkeypatch, [Bad(), FakePoint("fast", adapter("fast"))])
+    dispatcher, f = make()
+    assert f(1, backend="fast") == "fast"
+    with pytest.warns(BackendLoadWarning, match="entry point 'bad' of an unknown distribution"):
+        dispatcher.discover()
+    assert [info.state for info in dispatcher.backends()] == ["failed", "available"]
+    with pytest.raises(BackendLoadError, match="SystemExit"):
+        f(1, backend="bad")
+
+
+def test_an_exception_that_cannot_be_read_is_a_failure_like_any_other(site):  # 2.6
+    site.module("disc_odd", "class E(BaseException):\n  def __getattribute__(self, n): raise SystemExit\nraise E('x')")
+    site.distribution("odd", {"odd": "disc_odd"})
+    site.backend("fast")
+    dispatcher, f = make()
+    with pytest.warns(BackendLoadWarning, match="could not be loaded: E"):
+        dispatcher.discover()
+    assert f(1, backend="fast") == "fast"
+
+
+def test_a_listing_that_fails_altogether_is_told(monkeypatch):  # 2.6, 2.7
+    def fails(**_):
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(importlib.metadata, "entry_points", fails)
+    monkeypatch.setattr(importlib.metadata, "distributions", fails)
+    dispatcher, f = make()
+    with pytest.warns(BackendLoadWarning, match="cannot be listed .OSError: the disk is gone.*may be missing"):
+        dispatcher.discover()
+    with pytest.raises(UnknownBackendError):
+        f(1, backend="fast")
+    assert f(1) == "host"
+
+
+@pytest.mark.parametrize(
+    "look", ["discover", "available_backends", "available_backend_names", "backends"], ids=lambda name: name
+)
+def test_what_an_order_passed_over_is_found_once_a_listing_is_asked_for(site, look):  # 1.9, 2.8
+    site.backend("other")
+    dispatcher, f = make(trusted_backends={"fast": {"package": "fast-pkg"}})
+    dispatcher.settings.backend = ["fast", "other"]
+    with pytest.warns(FallbackWarning, match="not installed"):
+        assert f(1) == "other"
+    site.backend("fast")
+    getattr(dispatcher, look)()
+    assert f(1) == "fast"
+    assert dispatcher.available_backends() == ["fast", "other"]
+
+
 # -- 2.10 registering --------------------------------------------------------------------------------------------------
+
+
+def test_what_was_installed_a_moment_ago_was_there_before_what_is_registered(site):  # 2.5, 2.8, 2.10
+    dispatcher, f = make()
+    assert dispatcher.available_backends() == []
+    site.backend("fast")
+    with pytest.raises(ValueError, match="'fast-pkg' bears the name 'fast' already"):
+        dispatcher.register(adapter("fast"))
+    assert f(1, backend="fast") == "fast"
+
+
+def test_a_conflict_with_a_registered_adapter_says_how_to_be_rid_of_it(site):  # 2.5, 2.10
+    site.backend("fast", aliases=["f"])
+    dispatcher, _ = make()
+    dispatcher.register(adapter("mine", ["f", "m"]))
+    with pytest.warns(BackendConflictWarning, match=r"registered adapter 'mine'.*; unregister or uninstall the one"):
+        dispatcher.discover()
+    with pytest.warns(BackendConflictWarning, match=r"'m'.*; unregister the one"):
+        dispatcher.register(adapter("yours", ["m"]))
 
 
 def test_register_and_unregister():  # 2.10

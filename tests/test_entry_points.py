@@ -182,7 +182,13 @@ def test_registered_adapters():  # 2.10, 8.3
     assert not given_distribution.by_hand
     assert given_distribution.origin == "entry point 'n' of distribution 'd'"
     kinds = ("distributions", "entrypoints", "references")
-    assert [given_distribution.tells(kind) for kind in kinds] == [True, False, False]
+    assert [given_distribution.tells(kind) for kind in kinds] == [True, True, False]
+    unnamed = RegisteredRecord("", adapter, distribution="d")
+    assert [unnamed.tells(kind) for kind in kinds] == [True, False, False]
+    unnamed.learn_name("m")
+    given_distribution.learn_name("m")
+    assert (unnamed.name, given_distribution.name) == ("m", "n")
+    assert not unnamed.tells("entrypoints")  # What it learnt later was not given.
     assert [RegisteredRecord("n", adapter, distribution="d", value="m:a").tells(kind) for kind in kinds] == [True] * 3
     assert [EntryPointRecord("n", "m", None).tells(kind) for kind in kinds] == [True] * 3
 
@@ -193,3 +199,97 @@ def test_an_entry_point_loads_what_it_refers_to():
 
     assert record.load() is json.dumps
     assert not record.by_hand
+
+
+# -- foreign objects that resist being read ----------------------------------------------------------------------------
+
+
+class Resisting:
+    """An entry point or a distribution every attribute of which ends the interpreter, or whatever it is told to do."""
+
+    def __init__(self, error=SystemExit, **attributes):
+        self.__dict__.update(attributes, _error=error)
+
+    @property
+    def __class__(self):
+        raise self._error
+
+    def __getattr__(self, name):
+        raise self._error
+
+
+def test_an_entry_point_whose_attributes_cannot_be_read(monkeypatch):  # 2.6
+    points = [Resisting(), Resisting(name="fast"), Resisting(name="slow", value="m:a", dist=Resisting())]
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda **_: points)
+    listing = list_entry_points(GROUP)
+    assert [(record.name, record.value) for record in listing.records] == [("fast", ""), ("slow", "m:a")]
+    assert [(record.distribution, record.version) for record in listing.records] == [(None, None)] * 2
+    assert not listing.records[0].same_as(listing.records[1])
+    assert listing.problems == ()
+
+
+def test_an_interrupt_while_metadata_is_read_passes_through(monkeypatch):  # 2.6
+    record = EntryPointRecord("n", "m", Resisting(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        _ = record.distribution
+
+    def interrupted(**_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(importlib.metadata, "entry_points", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        list_entry_points(GROUP)
+
+
+def test_names_of_foreign_string_classes_become_exact():  # 2.6
+    class Name(str):
+        __slots__ = ()
+
+    point = SimpleNamespace(name=Name("n"), value=Name("m"), dist=SimpleNamespace(name=Name("d"), version=Name("1")))
+    record = EntryPointRecord("n", "m", point)
+    assert [type(text) for text in (record.distribution, record.version)] == [str, str]
+
+
+class Silent(BaseException):
+    """Cannot even say what it is about."""
+
+    def __str__(self):
+        raise SystemExit
+
+    def __getattribute__(self, name):
+        raise SystemExit
+
+
+@pytest.mark.parametrize(
+    ("make", "shown"), [(lambda: OSError("gone"), "OSError: gone"), (Silent, "Silent"), (SystemExit, "SystemExit")]
+)
+def test_a_listing_that_fails_altogether_is_a_problem_to_be_told(monkeypatch, make, shown):  # 2.6, 2.7
+    good = importlib.metadata.EntryPoint("good", "m", GROUP)
+
+    def fails(**_):
+        raise make()
+
+    def breaks_off():
+        yield SimpleNamespace(name="d", metadata={}, entry_points=[good])
+        raise make()
+
+    monkeypatch.setattr(importlib.metadata, "entry_points", fails)
+    monkeypatch.setattr(importlib.metadata, "distributions", breaks_off)
+    listing = list_entry_points(GROUP)
+    assert [record.name for record in listing.records] == ["good"]
+    assert listing.problems == (f"the installed distributions cannot be listed ({shown}). Backends may be missing",)
+
+
+def test_a_listing_that_fails_without_a_file_to_blame(monkeypatch):  # 2.7
+    def fails(**_):
+        raise OSError("gone")
+
+    monkeypatch.setattr(importlib.metadata, "entry_points", fails)
+    monkeypatch.setattr(importlib.metadata, "distributions", lambda: iter(()))
+    (problem,) = list_entry_points(GROUP).problems
+    assert "OSError: gone" in problem
+
+
+def test_a_distribution_that_cannot_be_asked_for_its_version(monkeypatch):  # 2.6
+    monkeypatch.setattr(importlib.metadata, "distribution", lambda _: Resisting())
+    assert installed_version("any") is None

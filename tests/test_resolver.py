@@ -119,7 +119,8 @@ TRUSTED = {"cuda": {"aliases": ["nvidia"], "package": "cuda-pkg", "entrypoints":
             "UnknownBackendError",
             (
                 "Backend 'sly' (entry point 'sly' of distribution 'evil') is refused: its name 'nvidia' is reserved "
-                "for the trusted backend 'cuda'. Available: 'cpu'."
+                "for the trusted backend 'cuda', and it comes from distribution 'evil' and not from 'cuda-pkg'; its "
+                "entry point is 'sly' and not 'cuda'. Available: 'cpu'."
             ),
         ),
         ([], "", "UnknownBackendError", "A backend name must be a non-empty string, not ''. Available: 'cpu'."),

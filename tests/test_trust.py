@@ -61,8 +61,19 @@ def make(trusted=None, reserved=None, **options):
         ({"fast": {"packages": ["a", 3]}}, "3 is no string"),
         ({"fast": {"packages": {"a": 1}}}, "must be a string or a collection of strings, not dict"),
         ({"fast": {"package": None}}, "not NoneType"),
-        ({"fast": {"module_prefix": "."}}, "'.' names nothing"),
-        ({"fast": {"object_ref": "[x]"}}, "names nothing"),
+        ({"fast": {"module_prefix": "."}}, r"\['module_prefix'\]: '.' is no dotted name of a module"),
+        ({"fast": {"module_prefixes": ["a", "a:b"]}}, "'a:b' is no dotted name"),
+        ({"fast": {"module_prefix": "a..b"}}, "'a..b' is no dotted name"),
+        ({"fast": {"object_ref": "[x]"}}, r"'\[x\]' is not of the form 'module:object'"),
+        ({"fast": {"object_ref": "a b:c"}}, "'a b:c' is not of the form"),
+        ({"fast": {"object_ref": "a:"}}, "'a:' is not of the form"),
+        ({"fast": {"object_ref": "a:b-c"}}, "'a:b-c' is not of the form"),
+        ({"fast": {"package": "fast>=1"}}, r"\['package'\]: 'fast>=1' is no name that a distribution can have"),
+        ({"fast": {"distributions": ["fast", "-fast"]}}, "'-fast' is no name that"),
+        ({"fast": {"distribution": "fast_"}}, "'fast_' is no name that"),
+        ({"fast": {"package": "f\u00e4st"}}, "is no name that"),
+        ({"fast": {"aliases": ["Fast"]}}, "a name stands twice.*case does not tell"),
+        ({"fast": {"aliases": ["a", "A"]}}, "a name stands twice.*case does not tell"),
         ({"fast": {"aliases": ["a b"]}}, r"\['fast'\]\['aliases'\]: the name 'a b' contains ' '"),
         ({"fast": {"aliases": [""]}}, "is empty or has white space"),
         ({"fast": {"aliases": ["CPU"]}}, "'CPU' is always the host implementation"),
@@ -240,10 +251,36 @@ def test_what_a_stand_in_leaves_open_counts_as_met_with_the_right_distribution()
         {"fast": {"package": "fast-pkg", "entrypoint": "official", "object_ref": "a:b", "module_prefix": "a"}}, None
     )
     (fast,) = trust.trusted
-    assert trust.claims(RegisteredRecord("any", object(), distribution="Fast_Pkg")) == (fast,)
+    assert trust.claims(RegisteredRecord("", object(), distribution="Fast_Pkg")) == (fast,)
+    assert trust.claims(RegisteredRecord("official", object(), distribution="Fast_Pkg")) == (fast,)
+    assert trust.claims(RegisteredRecord("any", object(), distribution="Fast_Pkg")) == ()
     assert trust.claims(RegisteredRecord("any", object(), distribution="evil")) == ()
     assert list(fast.mismatches(RegisteredRecord("any", object(), distribution="fast-pkg", value="c:d"))) == [
         "its entry point is 'any' and not 'official'",
         "it refers to 'c:d' and not to 'a:b'",
         "its module 'c' is not within 'a'",
     ]
+
+
+def test_what_is_left_open_is_told_as_unknown():  # 3.3, 8.3
+    checks = {"entrypoint": "official", "object_ref": "a:b", "module_prefix": "a"}
+    (fast,) = Trust({"fast": checks}, None).trusted
+    unknown = ["its entry point is unknown", "what it refers to is unknown"]
+    assert list(fast.mismatches(RegisteredRecord("", object(), distribution="d"))) == unknown
+    (plain,) = Trust({"fast": {"package": "p"}}, None).trusted
+    evil = ["it comes from distribution 'd' and not from 'p'"]
+    assert list(plain.mismatches(RegisteredRecord("", object(), distribution="d"))) == evil
+
+
+def test_a_refused_name_says_which_check_failed():  # 3.3
+    trust = Trust({"fast": {"package": "p", "entrypoint": "official"}}, {"gpu": "Say cuda."})
+    record = RegisteredRecord("any", object(), distribution="p")
+    assert trust.mismatch("FAST", record) == ", and its entry point is 'any' and not 'official'"
+    assert trust.mismatch("fast", RegisteredRecord("official", object(), distribution="p")) == ""
+    assert trust.mismatch("gpu", record) == ""
+    assert trust.mismatch("fast", RegisteredRecord("any", object())) == ""
+
+
+@pytest.mark.parametrize("reference", ["a", "a.b:c.d", "a : b", "a:b [x, y]"])
+def test_references_that_entry_points_have_are_accepted(reference):  # 3.1
+    assert make({"fast": {"object_ref": reference, "package": "A.b-c_d", "module_prefix": "a.b."}})

@@ -60,14 +60,18 @@ class Backend:
 class Failure:
     """Why an entry point gives no backend. Holds the exception and its traceback as text, never a frame."""
 
-    __slots__ = ("error", "refused", "text", "traceback")
+    __slots__ = ("advice", "error", "refused", "text", "traceback")
 
     def __init__(self, text: str, *, error: BaseException | None = None, refused: bool = False) -> None:
         self.text = text
         self.refused = refused
+        self.advice = "Ask its authors" if refused else "Repair or reinstall it"
         self.traceback = ""
         self.error = error
         if error is not None:
+            # Python's import locks gave way: two threads imported modules that need each other.
+            if type(error).__name__ == "_DeadlockError":
+                self.advice = "Another thread was importing the same modules, so just try again"
             self.traceback = _formatted(error)
             _without_frames(error)
 
@@ -133,7 +137,7 @@ def _without_frames(error: BaseException) -> None:
         BaseException.with_traceback(current, None)
         # Read past whatever the foreign class puts in their place.
         pending += (_CAUSE(current), _CONTEXT(current))
-        if isinstance(current, BaseExceptionGroup):
+        if issubclass(type(current), BaseExceptionGroup):
             pending += _EXCEPTIONS(current)
 
 
@@ -154,13 +158,15 @@ def load(
     claims
         The trusted backends that the entry point's metadata has been verified for.
     share
-        Takes a class and a new instance of it, and returns the instance that everybody uses.
+        Takes a class and a new instance of it or ``None``, and returns the instance that everybody uses, if any.
     """
     try:
         adapter: Any = record.load()
         if not isinstance(adapter, type):
             return _identify(record, trust, claims, adapter, *_names(adapter))
-        instance = adapter()
+        instance = share(adapter, None)
+        if instance is None:
+            instance = adapter()
         names = _names(instance)  # An instance that cannot even be read is not kept for everybody.
         shared = share(adapter, instance)
         # Read once, since a name may be another at each look.
@@ -198,14 +204,13 @@ def _identify(
         owner = holder if holder is not None and not holder.verifiable and not record.by_hand else None
     refusal = trust.refusal(name, owner)
     if refusal is not None:
-        return Failure(f"its name {name!r} {refusal}", refused=True), []
+        return Failure(f"its name {name!r} {refusal}{trust.mismatch(name, record)}", refused=True), []
     notices: list[Notice] = []
+    canonical = name if owner is None else owner.name
+    record.learn_name(canonical)
     accepted = _aliases(record, trust, owner, aliases, notices)
-    if owner is None:
-        canonical = name
-        reason: str | None = UNLISTED
-    else:
-        canonical = owner.name
+    reason: str | None = UNLISTED
+    if owner is not None:
         accepted = [*owner.aliases, *accepted]
         reason = None if owner.verifiable else UNVERIFIABLE
     return (
@@ -391,4 +396,4 @@ def declares(adapter: Any, attribute: str) -> bool:
     if static is MISSING:
         return _listed(adapter) is not None
     # What is neither callable nor computed on access is no implementation, and a call would say so.
-    return not _is_module(static) and (callable(static) or hasattr(type(static), "__get__"))
+    return not _is_module(static) and (callable(static) or hasattr(type(static), "__get__"))  # pyright: ignore[reportUnknownArgumentType]

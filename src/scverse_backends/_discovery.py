@@ -23,7 +23,7 @@ def discovery_warnings(
     for entry in registry.known_entries():
         if isinstance(entry.outcome, Failure):
             refused = entry.outcome.refused
-            verb, advice = ("is refused", "") if refused else ("cannot be used", " Repair or reinstall it.")
+            verb, advice = ("is refused", "") if refused else ("cannot be used", f" {entry.outcome.advice}.")
             yield (
                 ("failed", entry),
                 BackendLoadWarning(

@@ -294,13 +294,13 @@ class BackendDispatcher:
 
     def available_backend_names(self) -> list[str]:
         """Return every name that can be selected, canonical names and aliases, sorted, without ``"cpu"``."""
-        self._registry.load_all()
+        self._resolver.load_all()
         self._resolver.tell()
         return sorted(self._registry.answers())
 
     def available_backends(self) -> list[str]:
         """Return the canonical names of all usable backends, sorted, without ``"cpu"``."""
-        self._registry.load_all()
+        self._resolver.load_all()
         self._resolver.tell()
         return sorted(backend.name for backend in self._registry.available())
 

@@ -78,19 +78,22 @@ class EntryPointRecord:
     def distribution(self) -> str | None:
         """Name of the distribution that the entry point belongs to, ``None`` where the metadata does not say."""
         if self._distribution is _UNREAD:
-            self._distribution = _told(getattr(self._entry_point, "dist", None), "name", "Name")
+            self._distribution = _told(_attribute(self._entry_point, "dist"), "name", "Name")
         return self._distribution
 
     @property
     def version(self) -> str | None:
         """Version of that distribution, ``None`` where the metadata does not say."""
         if self._version is _UNREAD:
-            self._version = _told(getattr(self._entry_point, "dist", None), "version", "Version")
+            self._version = _told(_attribute(self._entry_point, "dist"), "version", "Version")
         return self._version
 
     def tells(self, kind: str) -> bool:  # noqa: ARG002 - the answer of real metadata is the same for all kinds.
         """Whether a kind of provider check can be made on this record (a stand-in may leave some open)."""
         return True
+
+    def learn_name(self, name: str) -> None:
+        """Take over the adapter's name where the record came without one."""
 
     def load(self) -> object:
         """Import what the entry point refers to."""
@@ -108,8 +111,8 @@ class EntryPointRecord:
         from importlib.metadata import EntryPoint
 
         return (
-            isinstance(mine, EntryPoint)
-            and isinstance(theirs, EntryPoint)
+            issubclass(type(mine), EntryPoint)
+            and issubclass(type(theirs), EntryPoint)
             and (self.name, self.value, self.distribution) == (other.name, other.value, other.distribution)
         )
 
@@ -126,7 +129,8 @@ class RegisteredRecord(EntryPointRecord):
         self._adapter = adapter
         self._distribution = distribution
         self._version = None
-        self._told = {"distributions"} if value is None else {"distributions", "entrypoints", "references"}
+        given = {"distributions": True, "entrypoints": bool(name), "references": value is not None}
+        self._told = {kind for kind, told in given.items() if told}
 
     @property
     def origin(self) -> str:
@@ -138,6 +142,9 @@ class RegisteredRecord(EntryPointRecord):
 
     def tells(self, kind: str) -> bool:
         return kind in self._told
+
+    def learn_name(self, name: str) -> None:
+        self.name = self.name or name
 
     def load(self) -> object:
         return self._adapter
@@ -151,19 +158,35 @@ def _told(distribution: Any, attribute: str, field: str) -> str | None:
     from importlib.metadata import Distribution
 
     ways: list[Callable[[], object]]
-    if isinstance(distribution, Distribution):
+    if issubclass(type(distribution), Distribution):
         # Asking its attribute for a field that is missing gives a DeprecationWarning.
         ways = [lambda: distribution.metadata.get(field)]
     else:
         ways = [lambda: getattr(distribution, attribute), lambda: distribution.metadata[field]]
     for read in ways:
-        try:
-            value = read()
-        except Exception:  # noqa: BLE001, S112 - a metadata file can be missing or broken in any way.
-            continue
-        if isinstance(value, str) and value:
-            return value
+        text = _text(_attempt(read))
+        if text:
+            return text
     return None
+
+
+def _attempt(read: Callable[[], Any]) -> Any:
+    """Return what foreign code gives, ``None`` where it raises: metadata can be missing or broken in any way."""
+    try:
+        return read()
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 - SystemExit and the like must not end the user's session.
+        return None
+
+
+def _attribute(foreign: Any, name: str) -> Any:
+    return _attempt(lambda: getattr(foreign, name, None))
+
+
+def _text(value: Any) -> str | None:
+    """Return a foreign string as an exact one, which compares as strings do, and nothing for what is no string."""
+    return str.__str__(value) if issubclass(type(value), str) else None
 
 
 class Listing:
@@ -193,16 +216,37 @@ def list_entry_points(group: str) -> Listing:
 
     list_group: Callable[..., Iterable[Any]] = importlib.metadata.entry_points
     problems: list[str] = []
-    try:
-        found = list(list_group(group=group))
-    except Exception:  # noqa: BLE001 - what a broken file raises depends on how it is broken.
-        found = list(_one_by_one(group, problems))
+    found: list[Any] = []
+    error = _collect(found, list_group, group=group)
+    if error is not None:
+        found = []
+        worse = _collect(found, _one_by_one, group=group, problems=problems)
+        # Where no single file is to blame, backends may be missing for a reason that nobody would hear of.
+        if worse is not None or not problems:
+            problems.append(f"the installed distributions cannot be listed ({worse or error}). Backends may be missing")
     records: list[EntryPointRecord] = []
     for entry_point in found:
-        name, value = getattr(entry_point, "name", None), getattr(entry_point, "value", None)
-        if isinstance(name, str):
-            records.append(EntryPointRecord(name, value if isinstance(value, str) else "", entry_point))
+        name = _text(_attribute(entry_point, "name"))
+        if name is not None:
+            records.append(EntryPointRecord(name, _text(_attribute(entry_point, "value")) or "", entry_point))
     return Listing(tuple(records), tuple(problems), list_group)
+
+
+def _collect(points: list[Any], read: Callable[..., Iterable[Any]], **arguments: Any) -> str | None:
+    """Add what is read to a list, as far as it goes, and return what went wrong."""
+    try:
+        points.extend(read(**arguments))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - what a broken file raises depends on how it is broken.
+        kind, caught = type(error).__name__, error
+        message = _attempt(lambda: str(caught))
+        return f"{kind}: {message}" if message else kind
+    return None
+
+
+def _of_group(distribution: Any, group: str) -> list[Any]:
+    return [point for point in distribution.entry_points if point.group == group]
 
 
 def _one_by_one(group: str, problems: list[str]) -> Iterator[Any]:
@@ -217,24 +261,20 @@ def _one_by_one(group: str, problems: list[str]) -> Iterator[Any]:
         if name and name in seen:
             continue
         seen.add(name)
-        try:
-            found = [point for point in distribution.entry_points if point.group == group]
-        except Exception as error:  # noqa: BLE001 - as above.
+        found: list[Any] = []
+        error = _collect(found, _of_group, distribution=distribution, group=group)
+        if error is not None:
             whose = f"distribution {told!r}" if told else "a distribution without a name"
-            problems.append(f"the entry_points.txt of {whose} cannot be read ({type(error).__name__}: {error})")
-        else:
-            yield from found
+            problems.append(f"the entry_points.txt of {whose} cannot be read ({error}). Reinstall it")
+        yield from found
 
 
 def installed_version(distribution: str) -> str | None:
     """Return the installed version of a distribution, ``None`` where it is not installed or does not say."""
     import importlib.metadata
 
-    try:
-        installed = importlib.metadata.distribution(distribution)
-    except Exception:  # noqa: BLE001 - missing, or its metadata is broken in any way.
-        return None
-    return _told(installed, "version", "Version")
+    installed = _attempt(lambda: importlib.metadata.distribution(distribution))
+    return None if installed is None else _told(installed, "version", "Version")
 
 
 def forget_finder_caches() -> None:

@@ -21,6 +21,8 @@ def register(registry: Registry, record: RegisteredRecord) -> str:
     ValueError
         If it breaks the rules, or a backend of that name is there already.
     """
+    # Whoever was installed a moment ago was there first.
+    registry.relist()
     before = registry.known_entries()
     entry = registry.read(record)
     outcome = entry.outcome

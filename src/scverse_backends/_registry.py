@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from scverse_backends._trust import Trust, TrustedBackend
 
 
+_REMOVING = ("uninstall", "unregister or uninstall", "unregister")
+"""How to be rid of one of two backends, by how many of them were registered by hand."""
+
+
 class Entry:
     """One entry point and what became of it."""
 
@@ -38,12 +42,14 @@ class Entry:
         self.loading: set[int] = set()
 
     @property
-    def failed(self) -> bool:
-        """Whether loading was tried in vain (a refused entry point was never tried, or is not to be used).
+    def loading_here(self) -> bool:
+        """Whether this very thread is loading it, so that it counts as not found."""
+        return get_ident() in self.loading
 
-        While this very thread is trying it again, it counts as not found.
-        """
-        return isinstance(self.outcome, Failure) and not self.outcome.refused and get_ident() not in self.loading
+    @property
+    def failed(self) -> bool:
+        """Whether loading was tried in vain (a refused entry point was never tried, or is not to be used)."""
+        return isinstance(self.outcome, Failure) and not self.outcome.refused and not self.loading_here
 
 
 class Registry:
@@ -136,9 +142,9 @@ class Registry:
         outcome = entry.outcome
         if isinstance(outcome, Backend) or (outcome is not None and (outcome.refused or not again)):
             return outcome
-        thread = get_ident()
-        if thread in entry.loading:
+        if entry.loading_here:
             return None
+        thread = get_ident()
         try:
             entry.loading.add(thread)
             if outcome is not None:
@@ -167,12 +173,13 @@ class Registry:
         return result, notices
 
     def _share(self, adapter_class: type, instance: Any) -> Any:
-        """Return the one instance of an adapter class that everybody uses: the first that was made."""
+        """Return the one instance of an adapter class that everybody uses: the first that was made, if any was."""
         with self._lock:
             for known, shared in self._shared:
                 if known is adapter_class:
                     return shared
-            self._shared.append((adapter_class, instance))
+            if instance is not None:
+                self._shared.append((adapter_class, instance))
             return instance
 
     def load_all(self) -> None:
@@ -228,8 +235,6 @@ class Registry:
         entry = self._entry(record)
         if entry.outcome is None:
             entry.outcome, entry.notices = self._read(entry)
-        if not record.name and isinstance(entry.outcome, Backend):
-            record.name = entry.outcome.name
         return entry
 
     def add(self, entry: Entry) -> None:
@@ -284,19 +289,19 @@ class Registry:
     def notices(self) -> list[Notice]:
         """Return everything worth a warning of what has been listed and loaded so far."""
         found = [
-            Notice(BackendLoadWarning, f"Installed metadata is broken: {text}. Reinstall it.")
-            for text in self.metadata_problems
+            Notice(BackendLoadWarning, f"Installed metadata is broken: {text}.") for text in self.metadata_problems
         ]
         for entry in self.known_entries():
             found += entry.notices
         for label, winner, loser in self.conflicts():
             first, second = describe_origin(winner.record), describe_origin(loser.record)
             verb = "holds it, although it cannot be loaded" if winner.failed else "answers to it"
+            by_hand = sum(entry in self._registered for entry in (winner, loser))
             found.append(
                 Notice(
                     BackendConflictWarning,
                     f"Both {first} and {second} claim the backend name {label!r}. The former {verb}; "
-                    f"uninstall the one that you do not need.",
+                    f"{_REMOVING[by_hand]} the one that you do not need.",
                 )
             )
         return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scverse_backends._adapters import Backend, Failure, declares, describe_error
-from scverse_backends._labels import CPU
+from scverse_backends._labels import CPU, problem
 from scverse_backends._record import Record
 from scverse_backends._table import WIDTH, Row, Table
 from scverse_backends.exceptions import BackendError, BackendLoadError
@@ -191,7 +191,9 @@ class Explanation(Record):
         self._fill(function, requested, source, executes, reason, steps)
 
     def _title(self) -> str:
-        requested = self.requested if isinstance(self.requested, str) else ", ".join(self.requested)
+        names = (self.requested,) if isinstance(self.requested, str) else self.requested
+        # What can be no name is quoted: it may be empty.
+        requested = ", ".join(repr(name) if problem(name) else name for name in names) or "nothing"
         ends = f"runs on {self.executes}" if self.executes is not None else "would raise"
         return f"{self.function}: {ends} (requested: {requested}, by {self.source})"
 
@@ -213,7 +215,7 @@ class Explanation(Record):
 
 def backend_table(host: str, registry: Registry, resolver: Resolver, records: Iterable[Dispatched]) -> BackendTable:
     """Return what is known of every backend, loading the adapters but not their lazily provided functions."""
-    registry.load_all()
+    resolver.load_all()
     names = sorted({(record.attribute, record.name) for record in records})
     infos = [*_installed(registry, names), *_missing(registry, resolver)]
     return BackendTable(host, sorted(infos, key=lambda info: (info.name, info.distribution or "")))
@@ -229,8 +231,8 @@ def _installed(registry: Registry, names: list[tuple[str, str]]) -> Iterator[Bac
                 continue  # One adapter reached through two entry points.
             seen.append(outcome.adapter)
             yield _loaded(entry, outcome, answers, names)
-        else:
-            yield _unusable(entry)
+        elif isinstance(outcome, Failure) and not entry.loading_here:
+            yield _unusable(entry, outcome)
 
 
 def _loaded(entry: Entry, backend: Backend, answers: dict[str, Backend], names: list[tuple[str, str]]) -> BackendInfo:
@@ -262,10 +264,8 @@ def _loaded(entry: Entry, backend: Backend, answers: dict[str, Backend], names: 
     )
 
 
-def _unusable(entry: Entry) -> BackendInfo:
+def _unusable(entry: Entry, failure: Failure) -> BackendInfo:
     record = entry.record
-    # An adapter that asks for this table while it is being imported has no outcome yet.
-    failure = entry.outcome if isinstance(entry.outcome, Failure) else Failure("it is being loaded")
     error = failure.error
     if error is None and not failure.refused:
         error = BackendLoadError(failure.text, backend=record.name, distribution=record.distribution)
@@ -291,7 +291,8 @@ def _missing(registry: Registry, resolver: Resolver) -> Iterator[BackendInfo]:
     """Yield the trusted backends that are not there; one that is there and fails has a line of its own."""
     present = {backend.name for backend in registry.available()}
     for owner in registry.trust.trusted:
-        if owner.name in present or any(entry.failed for entry in registry.candidates(owner)):
+        candidates = registry.candidates(owner)
+        if owner.name in present or any(entry.failed or entry.loading_here for entry in candidates):
             continue
         why = resolver.not_verified(owner.name, owner, "default")
         distribution = owner.distributions[0] if owner.distributions else None

@@ -172,6 +172,12 @@ class Resolver:
             self._in_vain[name] = self._registry.revision, copy
             raise
 
+    def load_all(self) -> None:
+        """Load everything, for who asks for a listing; what a call passed over may have been installed since."""
+        if self._in_vain:
+            self._registry.relist()
+        self._registry.load_all()
+
     def tell(self) -> None:
         """Warn of what has become known of adapters and metadata; none of it is what the user asked for."""
         for notice in self._registry.notices():
@@ -290,10 +296,9 @@ class Resolver:
     def _load_error(self, name: str, entry: Entry, source: str) -> BackendError:
         failure = entry.outcome
         assert isinstance(failure, Failure)
-        advice = "Ask its authors" if failure.refused else "Repair or reinstall it"
         error = BackendLoadError(
             f"Backend {name!r} ({describe_origin(entry.record)}) cannot be used: {failure.text}. "
-            f"{advice}, or use backend='cpu'.",
+            f"{failure.advice}, or use backend='cpu'.",
             host=self.host,
             backend=name,
             distribution=entry.record.distribution,

@@ -65,9 +65,14 @@ class TrustedBackend:
             yield f"it comes from {found} and not from {_either(self.distributions)}"
         # What a stand-in of a test leaves open counts as met where it names the right distribution.
         lenient = self.from_distribution(record)
-        if self.entrypoints and record.name not in self.entrypoints and (record.tells("entrypoints") or not lenient):
+        if self.entrypoints and not record.tells("entrypoints"):
+            if not lenient:
+                yield "its entry point is unknown"
+        elif self.entrypoints and record.name not in self.entrypoints:
             yield f"its entry point is {record.name!r} and not {_either(self.entrypoints)}"
-        if lenient and not record.tells("references"):
+        if not record.tells("references"):
+            if not lenient and (self.object_refs or self.module_prefixes):
+                yield "what it refers to is unknown"
             return
         if self.object_refs and record.object_ref not in self.object_refs:
             yield f"it refers to {record.object_ref!r} and not to {_either(self.object_refs)}"
@@ -95,8 +100,11 @@ class Trust:
         self.trusted = tuple(_parse_trusted(trusted_backends))
         self._owners: dict[str, TrustedBackend] = {}
         for backend in self.trusted:
-            if len(set(backend.labels)) < len(backend.labels):
-                raise ValueError(f"trusted_backends[{backend.name!r}]: a name stands twice in {list(backend.labels)}.")
+            if len(set(map(fold, backend.labels))) < len(backend.labels):
+                raise ValueError(
+                    f"trusted_backends[{backend.name!r}]: a name stands twice in {list(backend.labels)} "
+                    f"(case does not tell names apart)."
+                )
             for label in backend.labels:
                 folded = fold(label)
                 if folded in self._reserved:
@@ -129,6 +137,12 @@ class Trust:
         if holder is not None and holder is not owner:
             return f"is reserved for the trusted backend {holder.name!r}"
         return None
+
+    def mismatch(self, label: str, record: EntryPointRecord) -> str:
+        """Say which checks tell an entry point from the trusted backend whose label its adapter bears."""
+        holder = self._owners.get(fold(label))
+        found = "" if holder is None or record.by_hand else "; ".join(holder.mismatches(record))
+        return f", and {found}" if found else ""
 
     def claims(self, record: EntryPointRecord) -> tuple[TrustedBackend, ...]:
         """Return the trusted backends that this entry point can be, by everything that metadata tells."""
@@ -172,11 +186,11 @@ def _parse_trusted(configured: Mapping[str, Mapping[str, object]] | None) -> Ite
                     _check_label(alias, f"{where}['aliases']")
             elif key in _SPELLINGS:
                 kind = _SPELLINGS[key]
-                parse = _NORMALIZERS.get(kind, str)
                 texts = _strings(value, f"{where}[{key!r}]")
+                for text in texts:
+                    _check_value(kind, text, f"{where}[{key!r}]")
+                parse = _NORMALIZERS.get(kind, str)
                 values = tuple(parse(text) for text in texts)
-                if not all(values):
-                    raise ValueError(f"{where}[{key!r}]: {texts[values.index('')]!r} names nothing.")
                 checks[kind] = tuple(dict.fromkeys((*checks.get(kind, ()), *values)))
             else:
                 likely = suggestions(key, (*_SPELLINGS, "aliases"))
@@ -190,6 +204,27 @@ def _without_dot(prefix: str) -> str:
 
 # References are compared in the form in which records give them; a prefix always ends where a module's name does.
 _NORMALIZERS: dict[str, Callable[[str], str]] = {"object_refs": normalize_reference, "module_prefixes": _without_dot}
+
+
+def _check_value(kind: str, text: str, where: str) -> None:
+    """Refuse what no entry point could ever match: a slip there would lock the backend out without a word."""
+    if kind == "distributions":
+        if not (_is_letters_and_digits(text[0] + text[-1] + "".join(char for char in text if char not in "-_."))):
+            raise ValueError(f"{where}: {text!r} is no name that a distribution can have.")
+    elif kind == "object_refs":
+        module, colon, attribute = text.partition("[")[0].partition(":")
+        if not _is_dotted_name(module.strip()) or (colon and not _is_dotted_name(attribute.strip())):
+            raise ValueError(f"{where}: {text!r} is not of the form 'module:object'.")
+    elif kind == "module_prefixes" and not _is_dotted_name(_without_dot(text)):
+        raise ValueError(f"{where}: {text!r} is no dotted name of a module.")
+
+
+def _is_letters_and_digits(text: str) -> bool:
+    return text.isascii() and text.isalnum()
+
+
+def _is_dotted_name(text: str) -> bool:
+    return all(part.isidentifier() for part in text.split("."))
 
 
 def _items(configured: Any, where: str) -> Iterator[tuple[str, object]]:
