@@ -82,7 +82,7 @@ class Machinery:
 
     def discover(self) -> None:
         """Load and merge everything, then say what is wrong."""
-        self._registry.load_all()
+        self.dispatch.resolver.load_all()
         problems = self.merger.merge_everything()
         pending: list[tuple[object, BackendWarning]] = [(("notice", str(warning)), warning) for warning in problems]
         resolver = self.dispatch.resolver
