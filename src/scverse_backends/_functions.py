@@ -99,7 +99,10 @@ def plain_maker(dispatch: Dispatch) -> Maker:  # noqa: PLR0915 - see the wrapper
                         try:
                             current = variable.get()
                         finally:
-                            variable.set(state)
+                            if token is None:
+                                variable.set(state)
+                            else:
+                                variable.reset(token)
                         settle_call(variable, state, inner, current)
             else:
                 try:
@@ -147,7 +150,10 @@ def plain_maker(dispatch: Dispatch) -> Maker:  # noqa: PLR0915 - see the wrapper
                     try:
                         current = variable.get()
                     finally:
-                        variable.set(state)
+                        if token is None:
+                            variable.set(state)
+                        else:
+                            variable.reset(token)
                     settle_call(variable, state, inner, current)
 
         return wrapper

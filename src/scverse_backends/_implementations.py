@@ -161,8 +161,9 @@ class Implementations:
         variable = self._variable
         inner = state.running_also(plan.key)
         backend = plan.backend.name
+        token = None
         try:
-            variable.set(inner)
+            token = variable.set(inner)
             answer = plan.can_run(*args, **kwargs)
         except Exception as error:
             raise self._broken_can_run(record, backend, f"raised {describe_error(error)}") from error
@@ -170,7 +171,11 @@ class Implementations:
             try:
                 current = variable.get()
             finally:
-                variable.set(state)
+                # The token is missing where an interrupt arrived while the state was entered.
+                if token is None:
+                    variable.set(state)
+                else:
+                    variable.reset(token)
             settle_call(variable, state, inner, current)
         if type(answer).__module__ == "numpy" and type(answer).__name__ in ("bool", "bool_"):
             answer = bool(answer)  # What a condition on an array's properties easily comes to.
