@@ -635,3 +635,34 @@ def test_a_forked_child_finds_the_lock_open() -> None:
     merger.after_fork()
     lab.register(adapter(score=fast_score))
     assert "size" in inspect.signature(function).parameters
+
+
+def test_a_backend_that_comes_while_another_is_read_stays_merged() -> None:  # 2.9, 5.1
+    dispatcher = BackendDispatcher(entrypoint_group="meanwhile.backends", host_name="meanwhile", untrusted="allow")
+
+    @dispatcher.backend_dispatch
+    def score(x: int) -> int:
+        return x
+
+    class Second:
+        name = "second"
+
+        def score(self, x: int, *, late: int = 1) -> int:
+            return x
+
+    class Implementation:
+        """Has a signature that takes its time, in which another backend is registered."""
+
+        @property
+        def __signature__(self) -> inspect.Signature:
+            if "second" not in dispatcher.available_backends():
+                dispatcher.register(Second)
+            return inspect.signature(lambda x, *, early=1: x)
+
+        def __call__(self, x: int, **options: int) -> int:
+            return x
+
+    first = types.ModuleType("first")
+    vars(first).update(name="first", score=Implementation())
+    dispatcher.register(first)
+    assert list(inspect.signature(score).parameters) == ["x", "early", "late", "backend"]

@@ -142,23 +142,23 @@ class Merger:
             implementation = exported_if_loaded(backend.adapter, record.attribute)
             if implementation is not MISSING:
                 found[backend.name] = (backend, _read(record, backend, implementation))
-        gone = [name for name, source in record.sources.items() if not any(source is backend for backend in available)]
+        gone = any(not any(source is backend for backend in available) for source in record.sources.values())
         if found or gone:
-            self._publish(record, found, gone)
+            self._publish(record, found)
 
-    def _publish(
-        self,
-        record: Dispatched,
-        found: dict[str, tuple[Backend, tuple[Contribution, ...]]],
-        gone: Iterable[str] = (),
-    ) -> None:
+    def _publish(self, record: Dispatched, found: dict[str, tuple[Backend, tuple[Contribution, ...]]]) -> None:
         with self._lock:
+            # Looked at again: another thread may have loaded or taken out a backend since, and merged it already.
+            available = self._registry.available()
             before = record.contributions
-            sources = {name: source for name, source in record.sources.items() if name not in gone}
-            merged = {name: added for name, added in before.items() if name not in gone}
+            sources = dict(record.sources)
+            merged = dict(before)
             for name, (backend, added) in found.items():
                 sources[name] = backend
                 merged[name] = added
+            for name, source in list(sources.items()):
+                if not any(source is backend for backend in available):
+                    del sources[name], merged[name]
             record.sources = sources
             record.contributions = merged
             # Most backends add no option to most functions, whose text then stands as it is.
