@@ -10,7 +10,7 @@ from time import perf_counter
 from scverse_backends._implementations import Implementations, with_more
 from scverse_backends._labels import CPU
 from scverse_backends._routing import Routing
-from scverse_backends._state import CPU_CHOICE, Scope, settle_call
+from scverse_backends._state import CPU_CHOICE, Scope, run_in
 from scverse_backends._trace import Call
 
 TYPE_CHECKING = False
@@ -86,21 +86,7 @@ class Dispatch:
     def _run(self, record: Dispatched, route: Route, state: State, inner: State) -> Any:
         if inner is state:
             return self.invoke(record, route)
-        variable = self.selection.variable
-        token = None
-        try:
-            token = variable.set(inner)
-            return self.invoke(record, route)
-        finally:
-            try:
-                current = variable.get()
-            finally:
-                # The token is missing where an interrupt arrived while the state was entered.
-                if token is None:
-                    variable.set(state)
-                else:
-                    variable.reset(token)
-            settle_call(variable, state, inner, current)
+        return run_in(self.selection.variable, state, inner, self.invoke, record, route)
 
     def invoke(self, record: Dispatched, route: Route) -> Any:
         """Call what the route leads to."""

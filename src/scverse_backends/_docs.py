@@ -14,7 +14,6 @@ from scverse_backends._docs_read import (
     OTHER,
     PARAMETERS,
     ParameterDoc,
-    Record,
     Section,
     column,
     end_of_text,
@@ -27,6 +26,7 @@ from scverse_backends._docs_read import (
     parameter_docs,
     parameter_sections,
 )
+from scverse_backends._record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,10 +89,7 @@ class Offer(Record):
         description: tuple[str, ...],
         default: str | None,
     ) -> None:
-        object.__setattr__(self, "provider", provider)
-        object.__setattr__(self, "type", type)
-        object.__setattr__(self, "description", description)
-        object.__setattr__(self, "default", default)
+        self._fill(provider, type, description, default)
 
 
 class Option(Record):
@@ -112,8 +109,7 @@ class Option(Record):
     offers: tuple[Offer, ...]
 
     def __init__(self, name: str, offers: tuple[Offer, ...]) -> None:
-        object.__setattr__(self, "name", name)
-        object.__setattr__(self, "offers", offers)
+        self._fill(name, offers)
 
 
 class _Entry:

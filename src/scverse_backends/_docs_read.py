@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 
+from scverse_backends._record import Record
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any, Final, NoReturn
+    from typing import Any, Final
 
 PARAMETERS: Final = "parameters"
 OTHER: Final = "other parameters"
@@ -40,38 +42,6 @@ _UNDERLINE: Final = re.compile(r"\n([ \t]*)([-=~^#*+])\2+[ \t\f]*(?=\r?(?:\n|\Z)
 INDENT: Final = re.compile(r"\n([ \t]*)(?=\S)")
 
 
-class Record:
-    """An immutable value: equal by its slots, printable, and picklable in spite of being immutable."""
-
-    __slots__ = ()
-    __match_args__: tuple[str, ...] = ()
-
-    def _values(self) -> tuple[object, ...]:
-        return tuple([getattr(self, field) for field in self.__match_args__])
-
-    def __setattr__(self, name: str, value: object) -> NoReturn:
-        message = f"{type(self).__name__} is immutable"
-        raise AttributeError(message)
-
-    def __delattr__(self, name: str) -> NoReturn:
-        message = f"{type(self).__name__} is immutable"
-        raise AttributeError(message)
-
-    def __eq__(self, other: object) -> bool:
-        if type(other) is not type(self):
-            return NotImplemented
-        return self._values() == other._values()
-
-    def __hash__(self) -> int:
-        return hash(self._values())
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{f}={getattr(self, f)!r}' for f in self.__match_args__)})"
-
-    def __reduce__(self) -> tuple[type[Record], tuple[object, ...]]:
-        return type(self), self._values()
-
-
 class ParameterDoc(Record):
     """What a docstring says of one parameter.
 
@@ -89,8 +59,7 @@ class ParameterDoc(Record):
     description: tuple[str, ...]
 
     def __init__(self, type: str | None, description: tuple[str, ...]) -> None:  # noqa: A002 - the field's own name
-        object.__setattr__(self, "type", type)
-        object.__setattr__(self, "description", description)
+        self._fill(type, description)
 
 
 class Section:

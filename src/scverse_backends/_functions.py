@@ -84,26 +84,8 @@ def plain_maker(dispatch: Dispatch) -> Maker:  # noqa: PLR0915 - see the wrapper
                 variable = selection.variable
                 if state is not variable.get():
                     return dispatch.call(record, CPU, args, kwargs)
-                changes = selection.changes
-                token = None
-                try:
-                    token = variable.set(inner)
-                    return function(*args, **kwargs)
-                except TypeError as error:
-                    dispatch.explain_type_error(record, error, kwargs)
-                    raise
-                finally:
-                    if token is not None and selection.changes is changes:
-                        variable.reset(token)
-                    else:
-                        try:
-                            current = variable.get()
-                        finally:
-                            if token is None:
-                                variable.set(state)
-                            else:
-                                variable.reset(token)
-                        settle_call(variable, state, inner, current)
+                plan = None
+                implementation = function
             else:
                 try:
                     plan = record.pinned[backend]
@@ -114,34 +96,38 @@ def plain_maker(dispatch: Dispatch) -> Maker:  # noqa: PLR0915 - see the wrapper
                 if state is not variable.get():
                     return dispatch.call(record, backend, args, kwargs)
                 inner = plan.inner
-            try:
-                namespace = plan.namespace
-                implementation = (
-                    getattr(plan.adapter, plan.attribute) if namespace is None else namespace[plan.attribute]
-                )
-            except Exception:  # noqa: BLE001 - asked again, and told apart, on the long way.
-                return dispatch.call(record, backend, args, kwargs)
-            if (
-                len(args) > plan.aligned
-                or (kwargs and not plan.direct.issuperset(kwargs))
-                or (
-                    implementation is not plan.implementation
-                    and not (
-                        type(implementation) is MethodType
-                        and implementation.__func__ is plan.function
-                        and implementation.__self__ is plan.owner
+            if plan is not None:
+                try:
+                    namespace = plan.namespace
+                    implementation = (
+                        getattr(plan.adapter, plan.attribute) if namespace is None else namespace[plan.attribute]
                     )
-                )
-            ):
-                return dispatch.call(record, backend, args, kwargs)
+                except Exception:  # noqa: BLE001 - asked again, and told apart, on the long way.
+                    return dispatch.call(record, backend, args, kwargs)
+                if (
+                    len(args) > plan.aligned
+                    or (kwargs and not plan.direct.issuperset(kwargs))
+                    or (
+                        implementation is not plan.implementation
+                        and not (
+                            type(implementation) is MethodType
+                            and implementation.__func__ is plan.function
+                            and implementation.__self__ is plan.owner
+                        )
+                    )
+                ):
+                    return dispatch.call(record, backend, args, kwargs)
             changes = selection.changes
             # An interrupt may arrive when the state is set already and the token is not there yet.
             token = None
             try:
                 token = variable.set(inner)
                 return implementation(*args, **kwargs)
-            except TypeError:
-                dispatch.explain_backend_type_error(record, plan, args, kwargs)
+            except TypeError as error:
+                if plan is None:
+                    dispatch.explain_type_error(record, error, kwargs)
+                else:
+                    dispatch.explain_backend_type_error(record, plan, args, kwargs)
                 raise
             finally:
                 if token is not None and selection.changes is changes:

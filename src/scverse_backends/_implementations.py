@@ -8,7 +8,7 @@ from scverse_backends import _log
 from scverse_backends._adapters import MISSING, describe_error, exported
 from scverse_backends._plan import InvalidCall, Plan, bind, compile_router
 from scverse_backends._signature import implementation_signature
-from scverse_backends._state import settle_call
+from scverse_backends._state import run_in
 from scverse_backends.exceptions import BackendContractError, BackendLoadError
 
 TYPE_CHECKING = False
@@ -158,25 +158,13 @@ class Implementations:
         """Ask an implementation whether it can run a call; the answer is why not."""
         if plan.can_run is None:
             return None
-        variable = self._variable
         inner = state.running_also(plan.key)
         backend = plan.backend.name
-        token = None
+        ask = plan.can_run
         try:
-            token = variable.set(inner)
-            answer = plan.can_run(*args, **kwargs)
+            answer: object = run_in(self._variable, state, inner, lambda: ask(*args, **kwargs))
         except Exception as error:
             raise self._broken_can_run(record, backend, f"raised {describe_error(error)}") from error
-        finally:
-            try:
-                current = variable.get()
-            finally:
-                # The token is missing where an interrupt arrived while the state was entered.
-                if token is None:
-                    variable.set(state)
-                else:
-                    variable.reset(token)
-            settle_call(variable, state, inner, current)
         if type(answer).__module__ == "numpy" and type(answer).__name__ in ("bool", "bool_"):
             answer = bool(answer)  # What a condition on an array's properties easily comes to.
         if answer is True:

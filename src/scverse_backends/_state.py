@@ -12,6 +12,7 @@ from scverse_backends._labels import CPU
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextvars import ContextVar, Token
     from typing import Any
 
@@ -149,6 +150,25 @@ class State:
         others = (*other.scopes, *other.running, *other.traces)
         # By identity, since traces are lists, and two of them may hold the same.
         return len(mine) == len(others) and all(map(is_, mine, others))
+
+
+def run_in(variable: ContextVar[State], outer: State, inner: State, function: Callable[..., Any], *args: Any) -> Any:
+    """Call a function in another state, and leave behind what its body changed and the call did not."""
+    token = None
+    try:
+        token = variable.set(inner)
+        return function(*args)
+    finally:
+        try:
+            current = variable.get()
+        finally:
+            # The token is missing where an interrupt arrived while the state was entered.
+            if token is None:
+                variable.set(outer)
+            else:
+                variable.reset(token)
+        if current is not inner:
+            settle_call(variable, outer, inner, current)
 
 
 def settle_call(variable: ContextVar[State], outer: State, inner: State, current: State) -> None:
