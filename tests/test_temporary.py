@@ -124,9 +124,13 @@ def test_trusted_as_if_that_distribution_provided_it(d, score, provider):
     ("provider", "reason"),
     [
         ({}, "reserved for the trusted backend 'strict'"),
-        ({"distribution": "other"}, "reserved for the trusted backend 'strict'"),
+        ({"distribution": "other"}, "reserved for the trusted backend 'strict', and it comes from .* 'other'"),
+        ({"distribution": "strict-dist", "name": "other"}, "its entry point is 'other' and not 'strict'"),
         ({"distribution": "strict-dist", "entry_point": "strict = evil"}, "its module 'evil' is not within"),
-        ({"distribution": "strict-dist", "entry_point": "x = strict_module"}, "reserved for the trusted"),
+        (
+            {"distribution": "strict-dist", "entry_point": "x = strict_module"},
+            "reserved for the trusted backend 'strict', and its entry point is 'x' and not 'strict'",
+        ),
     ],
 )
 def test_refused_as_the_installed_one_would_be(d, provider, reason):
