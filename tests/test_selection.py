@@ -571,3 +571,29 @@ class Histories(RuleBasedStateMachine):
 
 
 TestHistories = Histories.TestCase
+
+
+def test_cpu_calls_need_no_look_at_the_environment(monkeypatch):  # 1.5, 1.10
+    dispatcher = BackendDispatcher(entrypoint_group="late.backends", host_name="late_host", untrusted="allow")
+
+    @dispatcher.backend_dispatch
+    def step():
+        return "cpu"
+
+    @dispatcher.backend_dispatch
+    def pipeline():
+        return step()
+
+    class Fast:
+        name = "fast"
+
+        def step(self):
+            return "fast"
+
+    dispatcher.register(Fast)
+    assert step(backend="cpu") == "cpu"
+    monkeypatch.setenv("LATE_HOST_BACKEND", "fast")
+    # The step inside is what first needs the variable, and still stays on the host.
+    assert pipeline(backend="cpu") == "cpu"
+    assert (step(), pipeline(), pipeline(backend="cpu")) == ("fast", "fast", "cpu")
+    assert dispatcher.settings.backend == "fast"

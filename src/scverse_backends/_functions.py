@@ -70,7 +70,7 @@ def plain_maker(dispatch: Dispatch) -> Maker:  # noqa: PLR0915 - see the wrapper
             elif type(backend) is not str:
                 return dispatch.call(record, backend, args, kwargs)
             elif backend == CPU:
-                if selection.idle:
+                if selection.asleep:
                     # No scope is opened here; Selection.wake() finds this frame by its code and its missing ``inner``.
                     try:
                         return function(*args, **kwargs)
@@ -78,8 +78,8 @@ def plain_maker(dispatch: Dispatch) -> Maker:  # noqa: PLR0915 - see the wrapper
                         dispatch.explain_type_error(record, error, kwargs)
                         raise
                     finally:
-                        if not selection.idle:
-                            selection.unpin()  # type: ignore[unreachable]  # what the call did may have ended idleness.
+                        if not selection.asleep:
+                            selection.unpin()  # type: ignore[unreachable]  # what the call did may have woken the process.
                 state, inner = record.cpu_states
                 variable = selection.variable
                 if state is not variable.get():

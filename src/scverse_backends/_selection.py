@@ -43,8 +43,10 @@ def environment_variable(host_name: str) -> str:
 class Selection:
     """The selection of one dispatcher.
 
-    ``idle`` is true while nothing was ever selected or traced in this process: then a call needs to look no further.
-    It never becomes true again, since counting open scopes would lose updates on free-threaded builds.
+    ``idle`` is true while nothing was ever selected or traced in this process, the environment included: then a call
+    needs to look no further. ``asleep`` is true until something is, whether or not anybody looked at the environment:
+    then ``backend="cpu"`` needs no scope. Neither becomes true again, since counting open scopes would lose updates
+    on free-threaded builds.
     """
 
     __slots__ = (
@@ -52,6 +54,8 @@ class Selection:
         "_lock",
         "_process",
         "_woken",
+        "asleep",
+        "asleep",
         "base",
         "call_codes",
         "changes",
@@ -71,6 +75,7 @@ class Selection:
         take the long way to find it. The only state that is ever changed in place."""
         self.variable: ContextVar[State] = ContextVar(f"{host_name} backend", default=self.base)
         self.idle: bool = False
+        self.asleep: bool = True
         self.source: str = "default"
         self.variable_name: str = environment_variable(host_name)
         self.call_codes: frozenset[CodeType] = frozenset()
@@ -116,6 +121,10 @@ class Selection:
         state = self.state()
         if state is not self.base and state.choice is not None:
             return state.choice, "scope"
+        if self.asleep and self._process is None and self.environment() is not None:
+            # The environment selects something, and calls that must not see it may be running.
+            self.wake()
+            return self.effective()
         return self.process_choice(), self.source
 
     def process_choice(self) -> Choice:
@@ -256,7 +265,7 @@ class Selection:
 
     # -- the end of idleness -----------------------------------------------------------------------------------------
     #
-    # While nothing is selected, ``f(x, backend="cpu")`` opens no scope, since that would double its cost. What it does
+    # Before anything is selected, ``f(x, backend="cpu")`` opens no scope, which would double its cost. What it does
     # is marked by nothing but its frame: calls of that kind which are running when something is first selected are
     # found on the stacks. From then on, whoever asks in such a thread for the state gets it with the scopes that these
     # calls stand for, around all others, since none can have been opened before them.
@@ -266,7 +275,7 @@ class Selection:
         if self._woken:
             return
         with self._lock:
-            self.idle = False
+            self.idle = self.asleep = False
             # In no variable, which would keep this very frame alive, and with it those of all callers.
             # The function is documented, its name notwithstanding.
             self.stragglers = frozenset(
