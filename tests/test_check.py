@@ -605,3 +605,20 @@ def test_notes_are_no_reason_to_fail(d):
 
 def test_subjects():
     assert Problem("f", None, "note", "m", "a").subject == "f"
+
+
+@pytest.mark.parametrize("wrong", [3, None, ["fast"]])
+def test_what_is_no_name(d, wrong):
+    with pytest.raises(TypeError, match=f"backend must be the name of a backend, not {type(wrong).__name__}"):
+        check_backend(d, wrong)
+
+
+def test_what_is_no_dispatcher(d):
+    for wrong in (3, d.settings):
+        with pytest.raises(TypeError, match="dispatcher must be the host's BackendDispatcher, not"):
+            check_backend(wrong, "fast")
+
+
+def test_the_host_itself_has_nothing_to_check(d):
+    with pytest.raises(UnknownBackendError, match=r"^'cpu' is the host itself, which has no adapter to look at\.$"):
+        check_backend(d, "cpu")

@@ -169,6 +169,12 @@ def test_explain_what_would_raise(host, capsys):
     assert "pip install gone-dist" in out
 
 
+@pytest.mark.parametrize(("backend", "shown"), [("", "''"), (",", "nothing"), ("no name", "'no name'")])
+def test_explain_of_what_is_no_name(host, backend, shown, capsys):
+    assert main(["explain", host, "double", "--backend", backend]) == 1
+    assert f"would raise (requested: {shown}, by argument)" in capsys.readouterr().out
+
+
 def test_explain_as_json(host, capsys):
     assert main(["explain", host, "double", "--backend", "good", "--json"]) == 0
     explanation = json.loads(capsys.readouterr().out)
@@ -189,6 +195,11 @@ def test_explain_as_json(host, capsys):
         (["list", "json"], "importing 'json' creates no dispatcher"),
         (["check", "HOST", "goof"], "Unknown backend 'goof' for HOST. Did you mean 'good'?"),
         (["check", "HOST", "gone"], "pip install gone-dist"),
+        (["check", "HOST", "cpu"], "'cpu' is the host itself, which has no adapter to look at."),
+        (["list", "..HOST"], "HOST is the name of a module as it stands after 'import', example_host for instance."),
+        (["list", "HOST:dispatcher"], "for instance. Did you mean 'HOST'?"),
+        (["list", "./src"], "HOST is the name of a module as it stands after 'import', example_host for instance.\n"),
+        (["list", ""], "HOST is the name of a module"),
         (
             ["explain", "HOST", "duoble"],
             "HOST dispatches no function 'duoble'. Did you mean 'double'? It dispatches: double",
@@ -200,7 +211,43 @@ def test_wrong_commands(host, arguments, message, capsys):
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.startswith("scverse-backends: ")
-    assert message.replace("HOST", host) in captured.err
+    assert message.replace("HOST is", "%").replace("HOST", host).replace("%", "HOST is") in captured.err
+
+
+@pytest.mark.parametrize("raised", ["SystemExit(0)", "SystemExit", "GeneratorExit", "BaseException('odd')"])
+def test_a_host_that_ends_the_program_when_imported(raised, tmp_path, monkeypatch, capsys):
+    (tmp_path / "cli_ending_host.py").write_text(f"raise {raised}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert main(["list", "cli_ending_host"]) == 2
+    assert "cannot import 'cli_ending_host': " in capsys.readouterr().err
+
+
+def test_ctrl_c_ends_the_program(tmp_path, monkeypatch):
+    (tmp_path / "cli_interrupted_host.py").write_text("raise KeyboardInterrupt\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        main(["list", "cli_interrupted_host"])
+
+
+@pytest.mark.parametrize(
+    "arguments", [["list", "HOST"], ["check", "HOST", "loud"], ["explain", "HOST", "double", "--backend", "loud"]]
+)
+def test_what_foreign_code_prints_is_no_part_of_the_answer(host, tmp_path, arguments, capsys):
+    file = tmp_path / f"{host}.py"
+    loud = f"\nprint('host')\nclass Loud(Good):\n    name, aliases = 'loud', []\n{LOUD}\ndispatcher.register(Loud())\n"
+    file.write_text(file.read_text() + loud)
+    main([argument.replace("HOST", host) for argument in [*arguments, "--json"]])
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)
+    assert "host\n" in captured.err
+    assert "adapter\n" in captured.err
+
+
+LOUD = """
+    def __getattribute__(self, name):
+        print("adapter")
+        return object.__getattribute__(self, name)
+"""
 
 
 def test_a_host_without_functions(tmp_path, monkeypatch, capsys):

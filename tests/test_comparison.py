@@ -174,8 +174,62 @@ def test_annotated_data_is_copied_its_own_way(host):
 def test_a_fallback_is_not_the_merit_of_the_backend(host):
     record = compare(host(double, fast=None).function, [1.0])[1]
     assert (record.backend, record.executed, record.agrees, record.max_abs) == ("fast", "cpu", None, None)
-    assert record.note == "ran on cpu instead: fast: not implemented; cpu: runs as fallback"
+    assert record.note == "ran on cpu instead: not implemented"
     assert record.seconds is not None
+
+
+def test_results_that_hold_themselves_are_compared(host):
+    def ring(last):
+        result = [1.0, {"last": last}]
+        result.append(result)
+        result[1]["all"] = result
+        return result
+
+    same, other = compare(host(ring, fast=ring, other=lambda last: ring(last + 1)).function, 3.0)[1:]
+    assert (same.agrees, same.error) == (True, None)
+    assert (other.agrees, other.where, other.error) == (False, "result[1]['last']", None)
+
+
+def test_what_is_shared_is_waited_for_once(host):
+    computed = []
+
+    class Lazy:
+        def __dask_graph__(self):
+            raise AssertionError
+
+        def compute(self):
+            computed.append(1)
+            return 1.0
+
+    def shared(values):
+        part = [Lazy(), values]
+        for _ in range(50):
+            part = [part, part]
+        return part
+
+    assert compare(host(shared, fast=shared).function, [1.0])[1].agrees is True
+    assert computed == [1, 1]
+
+
+def test_what_is_nested_too_deeply_is_not_compared(host):
+    def deep(values):
+        for _ in range(5000):
+            values = [values]
+        return values
+
+    record = compare(host(deep, fast=deep).function, 1.0)[1]
+    assert (record.agrees, record.error) == (None, None)
+    assert record.note == "not compared: nested too deeply"
+
+
+def test_why_another_one_ran_is_said_in_a_few_words(host):
+    def picky(values):
+        raise AssertionError
+
+    picky.can_run = lambda values: "too; big"
+    h = host(double)
+    h.dispatcher.register(types.SimpleNamespace(name="picky", double=picky))
+    assert compare(h.function, [1.0])[1].note == "ran on cpu instead: declined: too; big"
 
 
 def test_it_is_the_outermost_call_that_counts(host):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import subprocess
 import sys
 import threading
@@ -338,3 +340,117 @@ def test_the_kit_works_without_pytest():
         "run_conformance",
         "temporary_backend",
     }
+
+
+# -- what is given wrongly ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [None, 3, ["fast"]])
+def test_a_backend_name_is_a_string(host, name):
+    with pytest.raises(ValueError, match=r"^backend_name must be the name of a backend, not "):
+        conform(host, {}, backend_name=name)
+
+
+@pytest.mark.parametrize(
+    ("tests", "message"),
+    [
+        (None, "tests must be a mapping of function names to checks, not NoneType"),
+        ([print], "tests must be a mapping of function names to checks, not list"),
+        ({3: print}, "tests must be a mapping of function names to checks, and 3 is no such name"),
+        ({"": print}, "tests must be a mapping of function names to checks, and '' is no such name"),
+        ({"double": 3}, r"tests\['double'\] must be a function that takes the backend's name, not 3"),
+    ],
+)
+def test_tests_are_checks_by_name(host, tests, message):
+    with pytest.raises(ValueError, match=message):
+        conform(host, tests)
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), GeneratorExit("odd"), RuntimeError("no driver"), LookupError()])
+def test_whatever_get_backend_raises_is_why_there_is_none(error):
+    with pytest.raises(ValueError, match=f"^Backend 'x' not found: {type(error).__name__}") as caught:
+        run_conformance(backend_name="x", tests={}, get_backend=raising(error))
+    assert caught.value.__cause__ is error
+
+
+def test_what_get_backend_raises_when_asked_why(host):
+    answers = [None, SystemExit]
+
+    def get_backend(name):
+        answer = answers.pop(0)
+        if answer is not None:
+            raise answer
+
+    with pytest.raises(ValueError, match=r"^Backend 'x' not found: SystemExit"):
+        run_conformance(backend_name="x", tests={}, get_backend=get_backend)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        KeyboardInterrupt(),
+        unittest.SkipTest("not here"),
+        outcome(lambda: pytest.skip("no gpu")),
+        outcome(lambda: pytest.exit("stop")),
+    ],
+)
+def test_what_ends_a_test_passes_through(error):
+    with pytest.raises(type(error)) as caught:
+        run_conformance(backend_name="x", tests={}, get_backend=raising(error))
+    assert caught.value is error
+
+
+# -- checks whose body does not run when they are called ---------------------------------------------------------------
+
+
+async def fetching(name):
+    await asyncio.sleep(0)
+    raise AssertionError("ran")
+
+
+def stepping(name):
+    yield
+    raise AssertionError("ran")
+
+
+async def streaming(name):
+    yield
+    raise AssertionError("ran")
+
+
+@pytest.mark.parametrize("check", [fetching, stepping, streaming])
+@pytest.mark.parametrize("require_dispatch", [False, True])
+def test_checks_run_to_their_end(host, check, require_dispatch):
+    options = {"raise_on_failure": False, "require_dispatch": require_dispatch}
+    assert conform(host, {"double": check}, **options) == {"double": "FAILED: ran"}
+    assert conform(host, {"double": functools.partial(check)}, **options) == {"double": "FAILED: ran"}
+
+
+def test_what_they_call_counts(host):
+    async def fetch(name):
+        assert host.double(2, backend=name) == 4
+
+    def step(name):
+        yield host.double(2, backend=name)
+
+    async def stream(name):
+        yield host.double(2, backend=name)
+
+    for check in (fetch, step, stream):
+        assert conform(host, {"double": check}, require_dispatch=True) == {"double": "PASSED"}
+
+
+def test_a_skip_inside_a_coroutine(host):
+    async def check(name):
+        pytest.skip("later")
+
+    assert conform(host, {"double": check}) == {"double": "SKIPPED (later)"}
+
+
+@pytest.mark.parametrize("check", [fetching, streaming])
+def test_inside_a_running_event_loop_they_fail_and_say_so(host, check):
+    async def main():
+        return conform(host, {"double": check}, raise_on_failure=False)
+
+    status = asyncio.run(main())["double"]
+    assert status.startswith("FAILED: this check is asynchronous and an event loop is running already")

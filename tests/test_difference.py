@@ -377,16 +377,27 @@ def test_differs(name):
     ("expected", "actual", "max_abs", "max_rel"),
     [
         (2.0, 3.0, 1.0, 0.5),
-        (0, 3, 3.0, None),  # relative to zero says nothing
+        (0, 3, 3.0, math.inf),  # No figure may look like no difference.
         (0, 0, 0.0, None),
         (NAN, NAN, None, None),
-        (NAN, 1.0, None, None),
-        (1.0, math.inf, math.inf, None),
+        (NAN, 1.0, NAN, NAN),
+        (1.0, math.inf, math.inf, math.inf),
+        (math.inf, 1.0, math.inf, math.inf),
+        (math.inf, -math.inf, math.inf, math.inf),
+        (math.inf, math.inf, 0.0, 0.0),
+        ([0.0, 2.0], [1.0, 2.0], 1.0, math.inf),
+        ([1.0, NAN, 1.0], [1.0, 1.0, 5.0], NAN, NAN),
+        (np.array([0.0, 2.0]), np.array([1.0, 2.0]), 1.0, math.inf),
+        (np.array([math.inf, 2.0]), np.array([1.0, 2.0]), math.inf, math.inf),
+        (np.array([1.0, 2.0]), np.array([math.inf, 2.0]), math.inf, math.inf),
+        (np.array([math.inf, 2.0]), np.array([math.inf, 2.0]), 0.0, 0.0),
+        (np.array([0.0]), np.array([math.inf]), math.inf, math.inf),
+        (np.array([0.0]), np.array([0.0]), 0.0, None),
         ("a", "b", None, None),
         ([1.0, 4.0], [1.5, 5.0], 1.0, 0.5),  # the largest of each, wherever they are
-        (np.array([1.0, 4.0, 0.0, NAN]), np.array([1.5, 5.0, 0.0, 1.0]), 1.0, 0.5),
+        (np.array([1.0, 4.0, 0.0, NAN]), np.array([1.5, 5.0, 0.0, 1.0]), NAN, NAN),
         (np.array([NAN]), np.array([NAN]), 0.0, None),
-        (np.array([0, 255], np.uint8), np.array([255, 0], np.uint8), 255.0, 1.0),  # no wrapping around
+        (np.array([0, 255], np.uint8), np.array([255, 0], np.uint8), 255.0, math.inf),  # no wrapping around
         (np.array([-100], np.int8), np.array([100], np.int8), 200.0, 2.0),
         (LARGE, LARGE - 1, 1.0, 1 / LARGE),
         (np.array([LARGE]), np.array([LARGE - 1]), 1.0, 1 / LARGE),  # which are the same float
@@ -395,7 +406,14 @@ def test_differs(name):
 )
 def test_largest_differences(expected, actual, max_abs, max_rel):
     found = difference(expected, actual, rtol=0, atol=0)
-    assert (found.max_abs, found.max_rel) == (max_abs, max_rel)
+    assert repr((found.max_abs, found.max_rel)) == repr((max_abs, max_rel))  # NaN is not equal to itself.
+
+
+@pytest.mark.parametrize("kind", [list, np.array])
+def test_noise_around_zero_does_not_drown_the_relative_differences(kind):
+    found = difference(kind([0.0, 2.0]), kind([1e-9, 2.0 + 2e-7]), rtol=1e-5, atol=1e-8)
+    assert found.agrees is True
+    assert found.max_rel == pytest.approx(1e-7)
 
 
 @pytest.mark.parametrize(("rtol", "atol"), [(0, 0), (0, 0.1), (0.01, 0), (0.01, 0.1)])

@@ -184,7 +184,50 @@ def test_a_test_that_selects_something_else_does_not_spoil_the_next(suite):
 
 def test_the_host_itself_can_be_named(suite):
     result = suite(TESTS, backend="cpu")
-    result.stdout.fnmatch_lines(["*: 0 calls ran on cpu, 0 on the host"])
+    result.stdout.fnmatch_lines([f"{suite.host}: the host itself was selected, whose calls are not counted"])
+    assert result.ret == 0
+
+
+SLOW = """
+    class Slow:
+        name = "slow"
+
+        def double(self, x):
+            return 2 * x
+
+        def triple(self, x):
+            return 3 * x
+
+    dispatcher.register(Slow())
+"""
+
+
+def test_an_order_can_be_named(suite):
+    result = suite(TESTS, backend="fast, slow,cpu", code=HOST + SLOW)
+    result.assert_outcomes(passed=3)
+    result.stdout.fnmatch_lines([f"{suite.host}: 4 calls ran on fast, 1 calls ran on slow, 0 on the host"])
+    assert result.ret == 0
+    result = suite(TESTS, backend="quick,")
+    result.stdout.fnmatch_lines(["*: 4 calls ran on fast, 1 on the host"])
+
+
+def test_an_order_of_which_nothing_ran_fails(suite):
+    tests = "import HOST\ndef test_triple():\n    HOST.triple(1)\n"
+    result = suite(tests, backend="fast,cpu")
+    result.stdout.fnmatch_lines(["*: 0 calls ran on fast, 1 on the host", "  Backend 'fast, cpu' never ran*"])
+    assert result.ret == 1
+
+
+def test_other_backends_are_counted_by_themselves(suite):
+    tests = "import HOST\ndef test_it():\n    HOST.double(1)\n    HOST.double(1, backend='slow')\n"
+    result = suite(tests, "-W", "ignore", code=HOST + SLOW)
+    result.stdout.fnmatch_lines(["*: 1 calls ran on fast, 1 calls ran on slow, 0 on the host"])
+
+
+def test_given_twice_for_one_host_the_last_counts(suite):
+    result = suite(TESTS, "--backend", "HOST=fast", backend="cpu")
+    assert result.stdout.str().count("calls ran on fast") == 1
+    assert "the host itself" not in result.stdout.str()
     assert result.ret == 0
 
 
@@ -207,6 +250,10 @@ def test_nothing_stays_selected_after_the_run(suite):
 @pytest.mark.parametrize(
     ("order", "message"),
     [
+        ("HOST=cpu,fast", "Nothing can stand behind 'cpu'"),
+        ("HOST=,", "empty"),
+        ("..HOST=fast", "cannot import .*HOST is the name of a module"),
+        ("plugin_host_that_exits=fast", "cannot import 'plugin_host_that_exits': SystemExit: 0"),
         ("HOST=fats", "Unknown backend 'fats'.*Did you mean 'fast'"),
         ("HOST", "write HOST=NAME"),
         ("=fast", "write HOST=NAME"),
@@ -215,7 +262,8 @@ def test_nothing_stays_selected_after_the_run(suite):
         ("json=fast", "importing 'json' creates no dispatcher"),
     ],
 )
-def test_wrong_orders_end_the_run_before_it_begins(suite, order, message):
+def test_wrong_orders_end_the_run_before_it_begins(suite, pytester, order, message):
+    pytester.makepyfile(plugin_host_that_exits="raise SystemExit(0)")
     result = suite(TESTS, "--backend", order, backend=None)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.re_match_lines([f".*{message}"])
@@ -278,7 +326,8 @@ def test_a_suites_own_fixture_of_that_name_is_left_alone(suite):
 
 def run_of(name, events):
     run = object.__new__(pytest_plugin._Run)
-    run.name, run._events, run._counted, run._of_test = name, events, pytest_plugin._Counts(), pytest_plugin._Counts()
+    run.names, run._events = (name,), events
+    run._counted, run._of_test = pytest_plugin._Counts(), pytest_plugin._Counts()
     return run
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import gc
 import inspect
 import warnings
 from types import SimpleNamespace
@@ -11,7 +12,7 @@ import pytest
 
 from scverse_backends import BackendDispatcher
 from scverse_backends.exceptions import FallbackWarning, UnknownBackendError, UntrustedBackendWarning
-from scverse_backends.testing import isolated, temporary_backend
+from scverse_backends.testing import check_backend, isolated, temporary_backend
 
 
 @pytest.fixture
@@ -289,16 +290,62 @@ def test_installed_backends_are_forgotten_again(d, score, monkeypatch):
     assert loads == [1]
 
 
-def test_functions_decorated_inside_stay_decorated(d):
+def test_functions_decorated_inside_work_but_are_no_longer_listed(d, score):
     with isolated(d):
 
         @d.backend_dispatch
         def late(x):
             return x
 
+        @d.backend_dispatch(name="score")
+        def score_for_a_while(x, *, option=1):
+            return "other"
+
+        assert d.functions() == {"late": late, "score": score_for_a_while}
         d.settings.backend = "cpu"
+    assert d.functions() == {"score": score}
     assert late(3, backend="cpu") == 3
-    assert set(d.functions()) == {"late"}
+    d.discover()  # Nothing is ambiguous any more, which a warning would say.
+    with temporary_backend(d, SimpleNamespace(name="fast", late=lambda x: "fast")), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert late(3, backend="fast") == "fast"
+        assert d.backends()[0].functions == ()
+        assert [problem.function for problem in check_backend(d, "fast")] == [None]
+        assert d.settings.explain(late, "fast").executes == "fast"
+    with pytest.raises(UnknownBackendError):  # It is told of backends that go.
+        late(3, backend="fast")
+
+
+def test_what_was_decorated_inside_can_be_forgotten(d, score):
+    with isolated(d):
+        late = d.backend_dispatch(lambda x: x)
+    del late
+    gc.collect()
+    assert list(d._records._unlisted) == []
+    assert d.functions() == {"score": score}
+
+
+@pytest.mark.parametrize("block", [isolated, lambda given: temporary_backend(given, adapter())])
+def test_what_is_no_dispatcher(block, d):
+    for wrong in (3, d.settings):
+        message = f"dispatcher must be the host's BackendDispatcher, not {type(wrong).__name__}"
+        with pytest.raises(TypeError, match=message), block(wrong):
+            raise AssertionError
+
+
+@pytest.mark.parametrize("option", ["name", "distribution", "entry_point"])
+def test_what_is_no_text(option, d):
+    with (
+        pytest.raises(TypeError, match=f"{option} must be a string, not int"),
+        temporary_backend(d, adapter(), **{option: 3}),
+    ):
+        raise AssertionError
+    assert d.available_backend_names() == []
+
+
+def test_an_empty_distribution(d):
+    with pytest.raises(ValueError, match="distribution must be"), temporary_backend(d, adapter(), distribution=" "):
+        raise AssertionError
 
 
 def test_nested(d, score):

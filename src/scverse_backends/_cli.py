@@ -11,9 +11,10 @@ import os
 import re
 import sys
 import warnings
-from typing import TYPE_CHECKING, Any, Final
+from contextlib import redirect_stdout
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from scverse_backends._inside import did_you_mean, dispatchers_of, suggestions
+from scverse_backends._inside import HostError, did_you_mean, dispatchers_of, suggestions
 from scverse_backends.exceptions import BackendError, BackendWarning
 from scverse_backends.testing import check_backend
 
@@ -51,6 +52,17 @@ class _UsageError(Exception):
     """The command cannot be carried out as it was given."""
 
 
+class _Answer(NamedTuple):
+    """What a command comes to: its exit code, what it shows, and the words that have a colour on a terminal."""
+
+    code: int
+    text: str
+    coloured: re.Pattern[str] | None = None
+
+
+type _Command = Callable[[BackendDispatcher, argparse.Namespace], _Answer]
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
 
@@ -71,15 +83,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     2
     """
     arguments = _parser().parse_args(argv)
-    run: Callable[[BackendDispatcher, argparse.Namespace], int] = arguments.run
+    run: _Command = arguments.run
     try:
-        with warnings.catch_warnings():
+        # What a host or an adapter prints while it is imported is no part of the answer, which programs may read.
+        with redirect_stdout(sys.stderr), warnings.catch_warnings():
             # What they say stands in the output.
             warnings.simplefilter("ignore", BackendWarning)
-            return run(_dispatcher(arguments.host), arguments)
-    except (_UsageError, BackendError) as error:
+            answer = run(dispatchers_of(arguments.host)[0], arguments)
+    except (_UsageError, HostError, BackendError) as error:
         print(f"scverse-backends: {error}", file=sys.stderr)
         return _USAGE
+    print(answer.text if answer.coloured is None else _coloured(answer.text, answer.coloured))
+    return answer.code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -94,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("--json", action="store_true", help="print JSON for programs")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def add(name: str, run: Callable[[BackendDispatcher, argparse.Namespace], int], text: str) -> Any:
+    def add(name: str, run: _Command, text: str) -> Any:
         command = commands.add_parser(
             name, parents=[common], help=text, description=f"{text[0].upper()}{text[1:]}.", epilog=_EXIT_CODES
         )
@@ -110,28 +125,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _dispatcher(host: str) -> BackendDispatcher:
-    try:
-        found = dispatchers_of(host)
-    except Exception as error:
-        importable = host.replace("-", "_")
-        hint = "" if importable == host else f". Did you mean {importable!r}? HOST is the name that Python imports"
-        raise _UsageError(f"cannot import {host!r}: {type(error).__name__}: {error}{hint}.") from error
-    if not found:
-        raise _UsageError(f"importing {host!r} creates no dispatcher, so it is no host of backends.")
-    return found[0]
-
-
 # -- the commands ------------------------------------------------------------------------------------------------------
 
 
-def _list(dispatcher: BackendDispatcher, arguments: argparse.Namespace) -> int:
+def _list(dispatcher: BackendDispatcher, arguments: argparse.Namespace) -> _Answer:
     table = dispatcher.backends()
+    code = _PROBLEMS if any(info.state == "failed" for info in table) else _FINE
     if arguments.json:
-        _print_json([_info(info) for info in table])
-    else:
-        _print_coloured(str(table), _STATES)
-    return _PROBLEMS if any(info.state == "failed" for info in table) else _FINE
+        return _Answer(code, _json([_info(info) for info in table]))
+    return _Answer(code, str(table), _STATES)
 
 
 def _info(info: Any) -> Mapping[str, object]:
@@ -141,28 +143,25 @@ def _info(info: Any) -> Mapping[str, object]:
     return fields
 
 
-def _check(dispatcher: BackendDispatcher, arguments: argparse.Namespace) -> int:
+def _check(dispatcher: BackendDispatcher, arguments: argparse.Namespace) -> _Answer:
     report = check_backend(dispatcher, arguments.backend)
-    if arguments.json:
-        _print_json(
-            {
-                "host": report.host,
-                "backend": report.backend,
-                "distribution": report.distribution,
-                "version": report.version,
-                "ok": report.ok,
-                "problems": [{f: getattr(problem, f) for f in problem.__match_args__} for problem in report],
-                "traceback": report.traceback,
-            }
-        )
-    else:
-        _print_coloured(str(report), _SEVERITIES)
-        if report.traceback:
-            print(f"\n{report.traceback.rstrip()}")
-    return _FINE if report.ok else _PROBLEMS
+    code = _FINE if report.ok else _PROBLEMS
+    if not arguments.json:
+        traceback = f"\n\n{report.traceback.rstrip()}" if report.traceback else ""
+        return _Answer(code, f"{report}{traceback}", _SEVERITIES)
+    fields = {
+        "host": report.host,
+        "backend": report.backend,
+        "distribution": report.distribution,
+        "version": report.version,
+        "ok": report.ok,
+        "problems": [{field: getattr(problem, field) for field in problem.__match_args__} for problem in report],
+        "traceback": report.traceback,
+    }
+    return _Answer(code, _json(fields))
 
 
-def _explain(dispatcher: BackendDispatcher, arguments: argparse.Namespace) -> int:
+def _explain(dispatcher: BackendDispatcher, arguments: argparse.Namespace) -> _Answer:
     functions = dispatcher.functions()
     name = arguments.function.rpartition(".")[2]
     if name not in functions:
@@ -173,21 +172,20 @@ def _explain(dispatcher: BackendDispatcher, arguments: argparse.Namespace) -> in
     if backend is not None and "," in backend:
         backend = [part.strip() for part in backend.split(",") if part.strip()]
     explanation = dispatcher.explain(functions[name], backend)
+    code = _FINE if explanation.executes is not None else _PROBLEMS
     if arguments.json:
-        _print_json({field: getattr(explanation, field) for field in explanation.__match_args__})
-    else:
-        print(explanation)
-    return _FINE if explanation.executes is not None else _PROBLEMS
+        return _Answer(code, _json({field: getattr(explanation, field) for field in explanation.__match_args__}))
+    return _Answer(code, str(explanation))
 
 
 # -- printing ----------------------------------------------------------------------------------------------------------
 
 
-def _print_json(value: object) -> None:
-    print(json.dumps(value, indent=2))
+def _json(value: object) -> str:
+    return json.dumps(value, indent=2)
 
 
-def _print_coloured(text: str, words: re.Pattern[str]) -> None:
+def _coloured(text: str, words: re.Pattern[str]) -> str:
     if sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb":
-        text = words.sub(lambda found: f"\033[{_COLOURS[found[0]]}m{found[0]}\033[0m", text)
-    print(text)
+        return words.sub(lambda found: f"\033[{_COLOURS[found[0]]}m{found[0]}\033[0m", text)
+    return text

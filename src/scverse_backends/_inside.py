@@ -10,17 +10,20 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import cast
 
-from scverse_backends._adapters import MISSING, Backend, Failure, exported
+from scverse_backends._adapters import MISSING, Backend, Failure, describe_error, exported
 from scverse_backends._contract import Problem, adapter_problems, failure_problems, function_problems
+from scverse_backends._dispatcher import BackendDispatcher
 from scverse_backends._entry_points import RegisteredRecord
-from scverse_backends._labels import did_you_mean, problem, suggestions
+from scverse_backends._labels import CPU, did_you_mean, problem, suggestions
 from scverse_backends._live import live_dispatchers
-from scverse_backends.exceptions import BackendError
+from scverse_backends.exceptions import BackendError, UnknownBackendError
 
 __all__ = [
+    "HostError",
     "Inspected",
     "Problem",
     "canonical_name",
+    "describe_error",
     "did_you_mean",
     "dispatcher_of",
     "dispatchers_of",
@@ -39,12 +42,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
     from typing import Any
 
-    from scverse_backends._dispatcher import BackendDispatcher
     from scverse_backends._entry_points import EntryPointRecord
     from scverse_backends._registry import Entry
 
     Observer = Callable[[str, str, str], None]
     """Takes the name of a host function, what runs it (``"cpu"`` for the host), and why."""
+
+
+class HostError(Exception):
+    """There are no dispatchers to be had of that name; the message says why."""
 
 
 class Inspected:
@@ -77,9 +83,15 @@ class Inspected:
             yield from failure_problems(entry)
             return
         records = dispatcher._records  # noqa: SLF001 - what this module is for.
-        yield from adapter_problems(entry, outcome, records, dispatcher._registry)  # noqa: SLF001 - as above.
-        for record in sorted(records, key=lambda record: record.attribute):
+        yield from adapter_problems(entry, outcome, records.listed(), dispatcher._registry)  # noqa: SLF001 - as above.
+        for record in sorted(records.listed(), key=lambda record: record.attribute):
             yield from function_problems(record, outcome)
+
+
+def _dispatcher(given: object) -> BackendDispatcher:
+    if not isinstance(given, BackendDispatcher):
+        raise TypeError(f"dispatcher must be the host's BackendDispatcher, not {type(given).__name__}.")
+    return given
 
 
 def inspected(dispatcher: BackendDispatcher, name: str) -> Inspected:
@@ -89,8 +101,14 @@ def inspected(dispatcher: BackendDispatcher, name: str) -> Inspected:
     ------
     BackendError
         If nothing of that name is installed or registered.
+    TypeError
+        If what was given is no dispatcher, or no name.
     """
-    parts: Any = dispatcher
+    parts: Any = _dispatcher(dispatcher)
+    if not isinstance(cast("object", name), str):
+        raise TypeError(f"backend must be the name of a backend, not {type(name).__name__}.")
+    if name == CPU:
+        raise UnknownBackendError(f"{CPU!r} is the host itself, which has no adapter to look at.", backend=CPU)
     dispatcher.functions()  # Makes the parts that merging and checking need.
     registry = parts._registry  # noqa: SLF001 - what this module is for.
     try:
@@ -105,21 +123,41 @@ def inspected(dispatcher: BackendDispatcher, name: str) -> Inspected:
 
 
 def dispatchers_of(host: str) -> list[BackendDispatcher]:
-    """Import a host and return the dispatchers that it creates, those that bear its name first.
+    """Import a host and return the dispatchers that it creates, one at least, those that bear its name first.
 
     Raises
     ------
-    Exception
-        Whatever importing the host raises.
+    HostError
+        If it cannot be imported, or creates none.
     """
-    import_module(host)
+    try:
+        import_module(host)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise HostError(f"cannot import {host!r}: {describe_error(error)}.{_hint(host)}") from error
     # A module that is loaded again makes its dispatcher anew, and the latest is the one in use.
     found = {
         (module, group, name): dispatcher
         for (module, group, name, _), dispatcher in live_dispatchers()
         if host in (name, module) or module.startswith(f"{host}.")
     }
+    if not found:
+        raise HostError(f"importing {host!r} creates no dispatcher, so it is no host of backends.")
     return sorted(found.values(), key=lambda dispatcher: dispatcher.host_name != host)
+
+
+def _hint(host: str) -> str:
+    """Say what is wanted where something else than the name of a module was given."""
+    if _is_module_name(host):
+        return ""
+    likely = host.partition(":")[0].strip(".").replace("-", "_")
+    meant = did_you_mean([likely] if _is_module_name(likely) else [])
+    return f" HOST is the name of a module as it stands after 'import', example_host for instance.{meant}"
+
+
+def _is_module_name(name: str) -> bool:
+    return all(part.isidentifier() for part in name.split("."))
 
 
 def live() -> list[BackendDispatcher]:
@@ -177,9 +215,15 @@ def observed(dispatchers: Iterable[BackendDispatcher], observer: Observer) -> Ge
 def snapshot(dispatcher: BackendDispatcher) -> Callable[[], None]:
     """Return a function that brings a dispatcher back to what it is now.
 
-    Backends, settings (of the process and of this context), the warnings given, and merged signatures and docstrings.
+    Backends, settings (of the process and of this context), the warnings given, merged signatures and docstrings, and
+    the list of functions.
+
+    Raises
+    ------
+    TypeError
+        If what was given is no dispatcher.
     """
-    parts: Any = dispatcher
+    parts: Any = _dispatcher(dispatcher)
     warner = parts._warner  # noqa: SLF001 - what this module is for.
     given = warner.given
     # In this order: bringing back the backends shows their options anew, and what was shown before has the last word.
@@ -188,6 +232,7 @@ def snapshot(dispatcher: BackendDispatcher) -> Callable[[], None]:
         parts._built().merger.snapshot(),  # noqa: SLF001 - as above.
         parts._selection.snapshot(),  # noqa: SLF001 - as above.
         lambda: warner.restore(given),
+        parts._records.snapshot(),  # noqa: SLF001 - as above.
     ]
 
     def restore() -> None:
@@ -204,9 +249,17 @@ def provide(
 
     Raises
     ------
+    TypeError
+        If what describes the provider is no text.
     ValueError
         If the adapter breaks the rules, or the entry point is malformed.
     """
+    given: dict[str, object] = {"name": name, "distribution": distribution, "entry_point": entry_point}
+    for option, text in given.items():
+        if text is not None and not isinstance(text, str):
+            raise TypeError(f"{option} must be a string, not {type(text).__name__}.")
+    if distribution is not None and not distribution.strip():
+        raise ValueError("distribution must be the name of a distribution, and is empty.")
     value = None
     if entry_point is not None:
         point, equals, value = (part.strip() for part in entry_point.partition("="))

@@ -77,7 +77,7 @@ class Machinery:
 
     def functions(self) -> dict[str, Any]:
         """Return the decorated functions by the name that backends know them by; the latest wins."""
-        found = {record.attribute: record.public() for record in self._records}
+        found = {record.attribute: record.public() for record in self._records.listed()}
         return {name: found[name] for name in sorted(found)}
 
     def discover(self) -> None:
@@ -87,7 +87,7 @@ class Machinery:
         pending: list[tuple[object, BackendWarning]] = [(("notice", str(warning)), warning) for warning in problems]
         resolver = self.dispatch.resolver
         pending += discovery_warnings(
-            resolver.host, self._registry, self._records, warn_untrusted=resolver.warns_untrusted
+            resolver.host, self._registry, self._records.listed(), warn_untrusted=resolver.warns_untrusted
         )
         # Everything is merged by now, so a warning that is turned into an error leaves nothing half-done.
         for key, warning in pending:
@@ -110,7 +110,7 @@ class Machinery:
 
     def backends(self, host: str) -> BackendTable:
         """Return the table of backends."""
-        return backend_table(host, self._registry, self.dispatch.resolver, self._records)
+        return backend_table(host, self._registry, self.dispatch.resolver, self._records.listed())
 
     def explain(self, function: Any, backend: object) -> Explanation:
         """Say which implementation of a function would run."""

@@ -34,13 +34,15 @@ def measure_scalars(expected: Any, actual: Any, *, rtol: float, atol: float) -> 
             None if _is_nan(expected) else 0.0, None if _is_nan(expected) or not expected else 0.0, 0, 0, 0.0
         )
     if not (cmath.isfinite(expected) and cmath.isfinite(actual)):
-        error = None if _is_nan(expected) or _is_nan(actual) else math.inf
-        return Measure(error, None, 1, 0, math.inf)
+        error = math.nan if _is_nan(expected) or _is_nan(actual) else math.inf
+        return Measure(error, error, 1, 0, math.inf)
     distance = abs(actual - expected)
     size = abs(expected)
     allowed = atol + rtol * size
     score = distance / allowed if allowed else math.inf if rtol or atol else distance
-    return Measure(float(distance), float(distance / size) if size else None, int(distance > allowed), 0, float(score))
+    outside = distance > allowed
+    relative = float(distance / size) if size else math.inf if outside else None
+    return Measure(float(distance), relative, int(outside), 0, float(score))
 
 
 def _is_nan(value: Any) -> bool:
@@ -101,10 +103,10 @@ def measure(expected: Any, actual: Any, *, rtol: float, atol: float) -> Measure:
 
 
 def largest(one: float | None, other: float | None) -> float | None:
-    """Return the larger of two numbers of which either may be missing."""
+    """Return the larger of two numbers of which either may be missing; NaN is the largest: nothing is known of it."""
     if one is None or other is None:
         return other if one is None else one
-    return max(one, other)
+    return one if math.isnan(one) or one > other else other
 
 
 def _measure_block(expected: Any, actual: Any, rtol: float, atol: float) -> Measure:
@@ -126,11 +128,11 @@ def _measure_block(expected: Any, actual: Any, rtol: float, atol: float) -> Meas
         outside = ~same & (~finite | (error > allowed))
         score = np.where(same, 0.0, error / allowed if rtol or atol else error)
         score[~same & ~finite] = math.inf
-        compared = ~np.isnan(error)
-        relative = (error / size)[compared & finite & (size > 0)]
+        # Relative to zero, what is within the tolerance says nothing, and the rest is infinitely far.
+        relative = np.where(np.isinf(error), math.inf, error / size)[outside | (finite & (size > 0))]
     position = int(np.argmax(score))
     return Measure(
-        float(error[compared].max()) if compared.any() else None,
+        float(error.max()),
         float(relative.max()) if relative.size else None,
         int(np.count_nonzero(outside)),
         position,

@@ -125,7 +125,9 @@ def check_backend(dispatcher: BackendDispatcher, backend: str) -> CheckReport:
     Raises
     ------
     BackendError
-        If nothing of that name is installed.
+        If nothing of that name is installed, and for ``"cpu"``, the host itself.
+    TypeError
+        If `dispatcher` is none, or `backend` is no string.
 
     Examples
     --------

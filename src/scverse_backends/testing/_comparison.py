@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, cast, final, overload
 
-from scverse_backends.testing._difference import difference_of
+from scverse_backends.testing._difference import DEEPEST, difference_of
 from scverse_backends.testing._kinds import error_text, has
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ class ComparisonRecord:
         Whether results and changed arguments agree with those of the host. ``None`` where that cannot be said: for the
         host itself, after an error, where the host ran in the backend's place, and where something was not compared.
     max_abs, max_rel
-        The largest absolute difference, and the largest one relative to a value of the host other than zero.
+        The largest absolute difference, and the largest one relative to the host's value. Where that is zero, what is
+        outside the tolerance is infinitely far, and the rest does not count. NaN where only one of two numbers is NaN.
     where
         The path to what differs most: ``result[3, 7]``, or the name of an argument that was changed in place and
         the path in it, ``adata.obsm['X_pca'][3, 7]``.
@@ -264,8 +265,8 @@ class _Runs:
             try:
                 with self._settings.trace() as calls, self._settings.use_backend(name, fallback="silent"):
                     start = time.perf_counter()
-                    result = _awaited(self._function(*args, **kwargs))
-                    changed = [_awaited(value) for value in (*args, *kwargs.values())]
+                    result = _awaited(self._function(*args, **kwargs), {})
+                    changed = [_awaited(value, {}) for value in (*args, *kwargs.values())]
                     best = min(best, time.perf_counter() - start)
             except KeyboardInterrupt:
                 raise
@@ -278,7 +279,9 @@ class _Runs:
         if name == _HOST:
             note = "the reference"
         elif executed != name:
-            note = f"ran on {executed or 'nothing that was recorded'} instead" + (f": {reason}" if reason else "")
+            # The row and this sentence say already which backend it is and what ran.
+            why = (reason or "").removeprefix(f"{name}: ").removesuffix(f"; {executed}: runs as fallback")
+            note = f"ran on {executed or 'nothing that was recorded'} instead" + (f": {why}" if why else "")
         return ComparisonRecord(backend=name, executed=executed, seconds=best, note=note), first
 
     def _copies(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -302,18 +305,18 @@ class _Runs:
         return calls[0].executed, calls[0].reason
 
 
-def _awaited(value: Any) -> Any:
-    """Return a result once it is there: libraries that compute later would be timed for nothing."""
-    if isinstance(value, (list, tuple)):
-        elements = cast("Sequence[Any]", value)
-        for position, element in enumerate(elements):
-            done = _awaited(element)
-            if done is not element:
-                # Only a lazy collection becomes another object; the others are waited for where they are.
-                return [*elements[:position], done, *(_awaited(rest) for rest in elements[position + 1 :])]
-        return elements
-    if isinstance(value, dict):
-        return {key: _awaited(element) for key, element in cast("Mapping[Any, Any]", value).items()}
+def _awaited(value: Any, met: dict[int, Any], depth: int = 0) -> Any:
+    """Return a result once it is there: libraries that compute later would be timed for nothing.
+
+    Containers that were met already, which may hold each other, are not walked again, nor are those nested too deeply.
+    """
+    if isinstance(value, (list, tuple, dict)):
+        container = cast("Any", value)
+        if id(container) in met or depth > DEEPEST:
+            return met.get(id(container), container)
+        met[id(container)] = container
+        met[id(container)] = done = _container_awaited(container, met, depth + 1)
+        return done
     if has(value, "__dask_graph__"):
         return value.compute()
     if has(value, "block_until_ready"):
@@ -321,6 +324,16 @@ def _awaited(value: Any) -> Any:
     elif has(value, "__cuda_array_interface__"):
         _synchronize(value)
     return value
+
+
+def _container_awaited(container: Any, met: dict[int, Any], depth: int) -> Any:
+    if isinstance(container, dict):
+        items = cast("Mapping[Any, Any]", container).items()
+        return {key: _awaited(element, met, depth) for key, element in items}
+    elements = [_awaited(element, met, depth) for element in container]
+    # Only a lazy collection becomes another object; the others are waited for where they are.
+    changed = any(done is not element for done, element in zip(elements, container, strict=True))
+    return elements if changed else container
 
 
 def _synchronize(value: Any) -> None:

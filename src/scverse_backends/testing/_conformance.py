@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import traceback
 import unittest
 import warnings
-from collections.abc import Collection
-from typing import TYPE_CHECKING, Any, Final
+from collections import deque
+from collections.abc import AsyncGenerator, Collection, Coroutine, Generator, Mapping
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from scverse_backends._inside import canonical_name, holders, implements, observed
-from scverse_backends.exceptions import BackendWarning
+from scverse_backends._inside import canonical_name, describe_error, holders, implements, observed
+from scverse_backends.exceptions import BackendError, BackendWarning
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
 _PASSED: Final = "PASSED"
 _NOT_IMPLEMENTED: Final = "SKIPPED (not implemented)"
@@ -38,7 +40,8 @@ def run_conformance(
     backend_name
         Name or alias, handed to every check as it is.
     tests
-        The check of each host function, called with the backend's name.
+        The check of each host function, called with the backend's name. An ``async def`` is run in an event loop of
+        its own, and a generator to its end.
     get_backend
         Returns the adapter of a name: the host's ``settings.get_backend``.
     functions
@@ -57,7 +60,7 @@ def run_conformance(
     Raises
     ------
     ValueError
-        If the backend cannot be had (the message says why), or `functions` names no check.
+        If the backend cannot be had (the message says why), `functions` names no check, or `tests` holds no checks.
     Exception
         What a check raised, with ``raise_on_failure=True``.
 
@@ -85,6 +88,7 @@ def run_conformance(
     {'double': 'PASSED'}
     """
     __tracebackhide__ = True  # Pytest then shows the test and the check, without what lies between them.
+    _refuse_malformed(backend_name, tests)
     adapter = _adapter(get_backend, backend_name)
     chosen = _chosen(tests, functions)
     watch = _Watch(adapter, backend_name) if require_dispatch else None
@@ -107,7 +111,7 @@ def _run(adapter: object, name: str, check: Callable[[str], object], backend_nam
         return _NOT_IMPLEMENTED
     try:
         if watch is None:
-            check(backend_name)
+            _finish(check(backend_name))
         else:
             watch.run(check, backend_name)
     except BaseException as error:
@@ -116,6 +120,38 @@ def _run(adapter: object, name: str, check: Callable[[str], object], backend_nam
             raise
         return f"SKIPPED ({reason})"
     return _PASSED
+
+
+def _finish(returned: object) -> None:
+    """Run what a check only began: the bodies of coroutines and generators do not run when they are called."""
+    __tracebackhide__ = True
+    if isinstance(returned, (Coroutine, AsyncGenerator)):
+        if _in_event_loop():
+            if isinstance(returned, Coroutine):
+                returned.close()  # It would warn that it was never awaited.
+            raise RuntimeError(
+                "this check is asynchronous and an event loop is running already: call run_conformance() outside of it."
+            )
+        asyncio.run(_awaited(cast("Any", returned)))
+    elif isinstance(returned, Generator):
+        deque[object](cast("Any", returned), maxlen=0)
+
+
+async def _awaited(returned: Coroutine[Any, Any, object] | AsyncGenerator[object]) -> None:
+    __tracebackhide__ = True
+    if isinstance(returned, Coroutine):
+        await returned
+    else:
+        async for _ in returned:
+            pass
+
+
+def _in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 class _Watch:
@@ -135,13 +171,26 @@ class _Watch:
         ran: list[str] = []
         names = set(self._names.values())
         with observed(self._names, lambda _function, executed, _reason: ran.append(executed)):
-            check(backend_name)
+            _finish(check(backend_name))
         if names.isdisjoint(ran):
             instead = f" The host ran {ran.count('cpu')} calls in its place." if "cpu" in ran else ""
             raise AssertionError(
                 f"no dispatched call ran on backend {backend_name!r} during this check.{instead} "
                 f"Pass backend=backend_name to the host's function."
             )
+
+
+def _refuse_malformed(backend_name: object, tests: object) -> None:
+    if not isinstance(backend_name, str):
+        raise ValueError(f"backend_name must be the name of a backend, not {backend_name!r}.")
+    if not isinstance(tests, Mapping):
+        raise ValueError(f"tests must be a mapping of function names to checks, not {type(tests).__name__}.")
+    checks = cast("Mapping[object, object]", tests)
+    for name, check in checks.items():
+        if not isinstance(name, str) or not name:
+            raise ValueError(f"tests must be a mapping of function names to checks, and {name!r} is no such name.")
+        if not callable(check):
+            raise ValueError(f"tests[{name!r}] must be a function that takes the backend's name, not {check!r}.")
 
 
 def _chosen(tests: Mapping[str, object], functions: Iterable[str] | None) -> list[str]:
@@ -158,12 +207,21 @@ def _chosen(tests: Mapping[str, object], functions: Iterable[str] | None) -> lis
 
 
 def _adapter(get_backend: Callable[[str], Any], name: str) -> Any:
+    why = ""
+    cause: Exception | None = None
     try:
         adapter = get_backend(name)
-    except BackendWarning as warning:  # As an error, under ``-W error``.
-        raise ValueError(f"Backend {name!r} not found: {warning}") from warning
+        if adapter is None:
+            why, cause = _why_missing(get_backend, name)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        if _is_outcome(error, "Exit") or _skip_reason(error) is not None:
+            raise
+        # A warning comes as an error under ``-W error``.
+        text = str(error) if isinstance(error, (BackendWarning, BackendError)) else f"{describe_error(error)}."
+        raise ValueError(f"Backend {name!r} not found: {text}") from error
     if adapter is None:
-        why, cause = _why_missing(get_backend, name)
         raise ValueError(f"Backend {name!r} not found{f': {why}' if why else '.'}") from cause
     return adapter
 

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _PARTS: Final = ("X", "layers", "obs", "var", "obsm", "varm", "obsp", "varp", "uns", "raw", "mod")
-_DEEPEST: Final = 100
+DEEPEST: Final = 100
 
 # How far a finding outranks another one as the place to show: what cannot be measured comes before any number.
 _WITHIN, _OUTSIDE, _STRUCTURE = range(3)
@@ -60,8 +60,9 @@ class Difference:
     agrees
         ``None``: something could not be compared, and nothing that could be compared differs.
     max_abs, max_rel
-        The largest absolute difference of numbers, and the largest one relative to an expected value other than zero.
-        ``None`` where no two numbers were compared.
+        The largest absolute difference of numbers, and the largest one relative to the expected value: infinite where
+        that is zero and the other outside the tolerance, NaN where one of two numbers is NaN. ``None`` where no two
+        numbers were compared.
     where
         The path to the worst difference, empty for the value itself. ``None`` where nothing differs.
     note
@@ -146,7 +147,7 @@ class _Walk:
             self._depth -= 1
 
     def _pair(self, path: str, expected: Any, actual: Any) -> None:
-        if self._depth > _DEEPEST:
+        if self._depth > DEEPEST:
             self._skip(path, "nested too deeply")
             return
         kinds = (kind_of(expected), kind_of(actual))

@@ -18,12 +18,19 @@ def isolated(dispatcher: BackendDispatcher) -> Generator[None]:
     """Restore a dispatcher completely when the block is left, however it is left.
 
     Restored are backends, settings (those of the process, what the environment variable said, and the scopes of this
-    context), the warnings given, and merged signatures and docstrings. At the start nothing changes.
+    context), the warnings given, merged signatures and docstrings, and what ``dispatcher.functions()`` lists: what is
+    decorated inside works for as long as it lives, and counts no longer as one of the host's functions. At the start
+    nothing changes.
 
     Parameters
     ----------
     dispatcher
         The host's dispatcher.
+
+    Raises
+    ------
+    TypeError
+        If `dispatcher` is none.
 
     Examples
     --------
@@ -83,6 +90,8 @@ def temporary_backend(
 
     Raises
     ------
+    TypeError
+        If `dispatcher` is none, or what describes the provider is no string.
     ValueError
         If the adapter breaks the rules, or the host refuses it.
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import pytest
@@ -44,7 +44,7 @@ class _Run:
 
     def __init__(self, dispatcher: BackendDispatcher, names: str) -> None:
         self.dispatcher = dispatcher
-        self.requested = [name.strip() for name in names.split(",")] if "," in names else names
+        self.requested = [name.strip() for name in names.split(",") if name.strip()] if "," in names else names
         self._events: list[tuple[str, str, str]] = []
         self._of_test: _Counts = Counter()
         self._counted: _Counts = Counter()
@@ -64,6 +64,12 @@ class _Run:
             # Whoever names a backend on the command line knows whose it is.
             warnings.simplefilter("ignore", BackendWarning)
             self.dispatcher.settings.backend = self.requested
+            if isinstance(self.requested, str):
+                return
+            # An order warns when the turn of a backend comes, which is in somebody's test.
+            for name in self.requested:
+                with suppress(BackendError), self.dispatcher.settings.use_backend(name):
+                    pass
 
     def begin_test(self) -> None:
         """Select, and count what comes from now on for the next test."""
@@ -155,7 +161,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for dispatcher, (order, name) in chosen.items():
         try:
             runs.append(_Run(dispatcher, name))
-        except (BackendError, ValueError) as error:
+        except BackendError as error:
             raise pytest.UsageError(f"--backend {order}: {error}") from error
 
 
