@@ -1,4 +1,4 @@
-"""Everything that a host's developers should hear about once all backends are loaded and merged."""
+"""Load and merge everything, and say what a host's developers should hear about."""
 
 from __future__ import annotations
 
@@ -10,11 +10,28 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator
 
     from scverse_backends._dispatched import Dispatched
+    from scverse_backends._merge import Merger
+    from scverse_backends._records import LiveRecords
     from scverse_backends._registry import Registry
+    from scverse_backends._resolver import Resolver
+    from scverse_backends._warnings import Warner
     from scverse_backends.exceptions import BackendWarning
 
 
-def discovery_warnings(
+def discover(
+    resolver: Resolver, registry: Registry, records: LiveRecords, warner: Warner, merger: Merger | None
+) -> None:
+    """Load and merge everything, then say what is wrong; without decorated functions there is nothing to merge."""
+    resolver.load_all()
+    problems = merger.merge_everything() if merger is not None else []
+    pending: list[tuple[Hashable, BackendWarning]] = [(("notice", str(warning)), warning) for warning in problems]
+    pending += _warnings(resolver.host, registry, records.listed(), warn_untrusted=resolver.warns_untrusted)
+    # Everything is merged by now, so a warning that is turned into an error leaves nothing half-done.
+    for key, warning in pending:
+        warner.warn_once(key, warning)
+
+
+def _warnings(
     host: str, registry: Registry, records: Iterable[Dispatched], *, warn_untrusted: bool
 ) -> Iterator[tuple[Hashable, BackendWarning]]:
     """Yield each warning, with a key by which it is given only once."""

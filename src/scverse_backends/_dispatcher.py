@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from _thread import RLock
 
+from scverse_backends._discovery import discover
 from scverse_backends._entry_points import RegisteredRecord
 from scverse_backends._labels import CPU, one_or_several, problem
 from scverse_backends._live import enlist, restore
@@ -262,12 +263,11 @@ class BackendDispatcher:
 
         Warns
         -----
-        BackendLoadWarning, BackendConflictWarning
-            For everything that is wrong, once.
-        UntrustedBackendWarning
-            Once, listing the backends that the host does not vouch for.
+        BackendWarning
+            For everything that is wrong, once; in one, all backends that the host does not vouch for.
         """
-        self._built().discover()
+        merger = None if self._machinery is None else self._machinery.merger
+        discover(self._resolver, self._registry, self._records, self._warner, merger)
 
     def get_backend(self, name: str) -> Any:
         """Return the adapter that answers to a name or alias.
@@ -293,7 +293,7 @@ class BackendDispatcher:
             return None
 
     def available_backend_names(self) -> list[str]:
-        """Return every name that can be selected, canonical names and aliases, sorted, without ``"cpu"``."""
+        """Return every name and alias that can be selected, sorted, without ``"cpu"``."""
         self._resolver.load_all()
         self._resolver.tell()
         return sorted(self._registry.answers())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from scverse_backends._discovery import discovery_warnings
 from scverse_backends._dispatch import Dispatch
 from scverse_backends._dispatched import leads_to
 from scverse_backends._functions import CALL_CODE, dispatch_function, plain_maker
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from scverse_backends._resolver import Resolver
     from scverse_backends._selection import Selection
     from scverse_backends._warnings import Warner
-    from scverse_backends.exceptions import BackendWarning
 
 
 class Machinery:
@@ -79,19 +77,6 @@ class Machinery:
         """Return the decorated functions by the name that backends know them by; the latest wins."""
         found = {record.attribute: record.public() for record in self._records.listed()}
         return {name: found[name] for name in sorted(found)}
-
-    def discover(self) -> None:
-        """Load and merge everything, then say what is wrong."""
-        self.dispatch.resolver.load_all()
-        problems = self.merger.merge_everything()
-        pending: list[tuple[object, BackendWarning]] = [(("notice", str(warning)), warning) for warning in problems]
-        resolver = self.dispatch.resolver
-        pending += discovery_warnings(
-            resolver.host, self._registry, self._records.listed(), warn_untrusted=resolver.warns_untrusted
-        )
-        # Everything is merged by now, so a warning that is turned into an error leaves nothing half-done.
-        for key, warning in pending:
-            self.dispatch.warner.warn_once(key, warning)
 
     def record_of(self, function: Any) -> Dispatched:
         """Return the record of a decorated function, also from a decorator outside it.
