@@ -5,6 +5,7 @@ Nothing here waits for time to pass: threads meet at barriers and wait for event
 
 from __future__ import annotations
 
+import os
 import sys
 
 import pytest
@@ -546,7 +547,10 @@ report([status, hosted.double(1, backend="slow")])
     assert found == [0, ["slow", 1]]
 
 
+# Whatever a thread of the interpreter's own code holds at the moment of a fork stays held in the child, so that one run
+# in a hundred may hang on a busy machine without a lock of ours. The forks above are made while our own are held.
 @needs_fork
+@pytest.mark.skipif("SOAK" not in os.environ, reason="forks at random moments belong to the soak: tests/stress/soak.py")
 def test_forks_while_threads_discover_and_decorate(site):  # 2.9
     for index in range(3):
         site.good(name=f"good{index}")
