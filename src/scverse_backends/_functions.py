@@ -85,7 +85,6 @@ def plain_maker(dispatch: Dispatch) -> Maker:  # noqa: PLR0915 - see the wrapper
                 if state is not variable.get():
                     return dispatch.call(record, CPU, args, kwargs)
                 plan = None
-                implementation = function
             else:
                 try:
                     plan = record.pinned[backend]
@@ -96,7 +95,9 @@ def plain_maker(dispatch: Dispatch) -> Maker:  # noqa: PLR0915 - see the wrapper
                 if state is not variable.get():
                     return dispatch.call(record, backend, args, kwargs)
                 inner = plan.inner
-            if plan is not None:
+            if plan is None:
+                implementation = function
+            else:
                 try:
                     namespace = plan.namespace
                     implementation = (
