@@ -547,8 +547,8 @@ report([status, hosted.double(1, backend="slow")])
     assert found == [0, ["slow", 1]]
 
 
-# Whatever a thread of the interpreter's own code holds at the moment of a fork stays held in the child, so that one run
-# in a hundred may hang on a busy machine without a lock of ours. The forks above are made while our own are held.
+# This hung once, on Python 3.12 and a busy machine, for a reason that was not found. The forks above are made while
+# each of our own locks is held.
 @needs_fork
 @pytest.mark.skipif("SOAK" not in os.environ, reason="forks at random moments belong to the soak: tests/stress/soak.py")
 def test_forks_while_threads_discover_and_decorate(site):  # 2.9
