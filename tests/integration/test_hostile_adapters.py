@@ -5,6 +5,8 @@ Rules 2.2, 2.4, 2.6, 2.7, 4.7 and 5.x. Every row is a distribution of its own in
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 # What a user may do in a session, with the exception or the warnings that each step gave.
@@ -194,6 +196,8 @@ FAILING = {
 
 @pytest.mark.parametrize("row", FAILING)
 def test_an_adapter_that_cannot_be_loaded_loses_only_itself(site, row):  # 2.6, 2.7
+    if row == "reference-nonsense" and sys.version_info >= (3, 15):
+        pytest.skip("3.15 refuses such a file when it is listed, which test_broken_metadata.py covers")
     source, error, *reference = FAILING[row]
     facts = session(site, source, *reference)
     entry = facts["table"]["value"]["bad"]
