@@ -93,7 +93,7 @@ TRUSTED = {
 
 
 def host(*installed: Point, **options: Any) -> SimpleNamespace:
-    importlib.metadata.entry_points = lambda *, group: list(installed)  # type: ignore[assignment]
+    importlib.metadata.entry_points = lambda *, group: list(installed)  # type: ignore[assignment]  # Stands in.
     options = {
         "trusted_backends": TRUSTED,
         "reserved_backends": {"gpu": "Use a concrete backend such as 'cuda'."},
@@ -121,7 +121,7 @@ def with_can_run(can_run: object) -> Callable[..., str]:
     def embed(data: object, n_components: int = 2, *, seed: int = 0) -> str:
         return "backend"
 
-    embed.can_run = can_run  # type: ignore[attr-defined]
+    embed.can_run = can_run  # type: ignore[attr-defined]  # Functions may carry attributes.
     return embed
 
 
@@ -461,7 +461,7 @@ def _() -> None:
         def locate_file(self, path: Any) -> Any:
             return path
 
-    importlib.metadata.entry_points = broken  # type: ignore[assignment]
+    importlib.metadata.entry_points = broken  # type: ignore[assignment]  # Stands in.
     with mock.patch("importlib.metadata.distributions", return_value=[Broken()]):
         myhost.dispatcher.discover()
 

@@ -396,4 +396,5 @@ def declares(adapter: Any, attribute: str) -> bool:
     if static is MISSING:
         return _listed(adapter) is not None
     # What is neither callable nor computed on access is no implementation, and a call would say so.
+    # A foreign type, of which nothing is known but what is asked here.
     return not _is_module(static) and (callable(static) or hasattr(type(static), "__get__"))  # pyright: ignore[reportUnknownArgumentType]

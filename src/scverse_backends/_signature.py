@@ -118,6 +118,7 @@ def implementation_signature(implementation: Any) -> Signature | None:
         signature = signature_of(implementation)
         # A foreign signature object may lie about what it holds.
         held = signature.parameters.values()
+        # A foreign signature may hold what its annotation denies.
         return signature if all(isinstance(p, Parameter) for p in held) else None  # pyright: ignore[reportUnnecessaryIsInstance]
     except KeyboardInterrupt:
         raise

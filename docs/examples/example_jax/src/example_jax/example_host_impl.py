@@ -86,7 +86,7 @@ def _can_embed(data: ArrayLike, *_: object, **__: object) -> bool | str:
 
 
 # The dispatcher asks it before it calls `embed`. A type checker cannot know of an attribute that a function is given.
-embed.can_run = _can_embed  # type: ignore[attr-defined]
+embed.can_run = _can_embed  # type: ignore[attr-defined]  # Functions may carry attributes.
 
 
 def summarize(
