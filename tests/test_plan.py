@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import types
 from typing import Any
@@ -81,8 +82,53 @@ def test_any_keyword_is_forwarded_where_both_sides_take_any() -> None:
 
 
 def test_nothing_is_forwarded_unseen_where_somebody_has_to_be_asked() -> None:
-    assert plan_for(lambda x: x, can_run=lambda x: True).aligned == -1
+    plan = plan_for(lambda x: x, can_run=lambda x: True)
+    assert plan.aligned == -1
+    assert plan.exact is not plan.implementation
     assert compile_router("f", "fast", names(lambda x: x), None, {}) is None
+
+
+def _wrapping(function: Any) -> Any:
+    @functools.wraps(function)
+    def wrapper(**kwargs: Any) -> Any:
+        return function(**kwargs)
+
+    return wrapper
+
+
+def _lying(function: Any) -> Any:
+    function.__signature__ = inspect.signature(lambda a, b=1: 0)
+    return function
+
+
+@pytest.mark.parametrize(
+    ("host", "implementation", "exact"),
+    [
+        (lambda a, b=1: 0, lambda a, b=2: 0, True),
+        (lambda a, b=1: 0, lambda a, b=2, *, more=3: 0, True),
+        (lambda a, /, b=1: 0, lambda a, /, b=2: 0, True),
+        (lambda a, **kw: 0, lambda a, **kw: 0, True),
+        # Something that the implementation takes is no parameter of the merged signature, or another one.
+        (lambda a, b=1: 0, lambda a, b=2, more=3: 0, False),
+        (lambda a, b=1: 0, lambda a, b=2, *, _more=3: 0, False),
+        (lambda a, b=1: 0, lambda a, b=2, *, backend=3: 0, False),
+        (lambda a, b=1: 0, lambda a, b=2, **kw: 0, False),
+        (lambda a, b=1: 0, lambda a, b=2, *rest: 0, False),
+        (lambda a, /, b=1: 0, lambda a, b=2: 0, False),
+        # Something has to be dropped, moved or filled in.
+        (lambda a, b=1: 0, lambda a: 0, False),
+        (lambda a, *, b=1: 0, lambda a, b=1: 0, False),
+        (lambda a, b: 0, lambda b, a: 0, False),
+        (lambda a, b=1: 0, lambda a, b: 0, False),
+        (lambda a, **kw: 0, lambda a: 0, False),
+        # What is shown is not what Python checks.
+        (lambda a, b=1: 0, _wrapping(lambda a, b=1: 0), False),
+        (lambda a, b=1: 0, _lying(lambda a, **kw: 0), False),
+        (lambda x: 0, Engine().run, False),
+    ],
+)
+def test_calls_that_need_no_check_of_ours(host: Any, implementation: Any, *, exact: bool) -> None:
+    assert (plan_for(implementation, host).exact is implementation) is exact
 
 
 def test_a_plan_that_enters_a_state_is_a_copy() -> None:

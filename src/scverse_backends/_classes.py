@@ -80,31 +80,29 @@ class DispatchedClass:
         self.dispatch.adopt(self.record)
 
 
-def _make_call(forward: Callable[..., Any]) -> Callable[..., Any]:
+def _make_call(forward: Any) -> Callable[..., Any]:
     """Return the ``__call__`` of a metaclass, in front of the one that constructs instances."""
+    # Binding the class costs less than copying the arguments behind it.
+    bound = forward.__get__
 
     def __call__(cls: Any, *args: Any, backend: Any = _UNSET, **kwargs: Any) -> Any:  # noqa: N807 - it becomes one.
         known = cls.__backend_class__
-        if known.cls is not cls:
-            if backend is not _UNSET:
-                kwargs[BACKEND_PARAMETER] = backend
-            return forward(cls, *args, **kwargs)
-        if backend is _UNSET or backend is None:
+        if backend is _UNSET:
+            # First, since it is what nearly every call is, of the class itself and of its subclasses.
             selection = known.selection
-            if selection.idle:
+            if selection.idle or (selection.variable.get().short or selection.base.choice) is CPU_CHOICE:
                 try:
-                    return forward(cls, *args, **kwargs)
+                    return bound(cls)(*args, **kwargs)
                 except TypeError as error:
-                    known.dispatch.explain_type_error(known.record, error, kwargs)
-                    raise
-            state = selection.variable.get()
-            if (state.short or selection.base.choice) is CPU_CHOICE:
-                try:
-                    return forward(cls, *args, **kwargs)
-                except TypeError as error:
-                    known.dispatch.explain_type_error(known.record, error, kwargs)
+                    if known.cls is cls:
+                        known.dispatch.explain_type_error(known.record, error, kwargs)
                     raise
             backend = None
+            if known.cls is not cls:
+                return bound(cls)(*args, **kwargs)
+        elif known.cls is not cls:
+            kwargs[BACKEND_PARAMETER] = backend
+            return bound(cls)(*args, **kwargs)
         return known.dispatch.call(known.record, backend, args, kwargs)
 
     return __call__

@@ -105,7 +105,7 @@ def plain_maker(dispatch: Dispatch) -> Maker:  # noqa: PLR0915 - see the wrapper
                     )
                 except Exception:  # noqa: BLE001 - asked again, and told apart, on the long way.
                     return dispatch.call(record, backend, args, kwargs)
-                if (
+                if implementation is not plan.exact and (
                     len(args) > plan.aligned
                     or (kwargs and not plan.direct.issuperset(kwargs))
                     or (

@@ -15,13 +15,14 @@ unknown to both          the error of a plain call                   nothing to 
 =======================  ==========================================  ==============================================
 
 A plan also knows the calls that can be forwarded as they are, which are nearly all: no more positional arguments
-than the two sides have in common at the front, and no other keywords than both take.
+than the two sides have in common at the front, and no other keywords than both take. Where the implementation is a
+plain function of the host's own parameters, Python's check of its arguments is all the check that a call needs.
 """
 
 from __future__ import annotations
 
-from inspect import Parameter
-from types import MethodType, ModuleType
+from inspect import CO_VARARGS, Parameter
+from types import FunctionType, MethodType, ModuleType
 
 from scverse_backends._defaults import at_default
 from scverse_backends._omitted import OMITTED
@@ -88,11 +89,16 @@ class _Anything:
         return True
 
 
+_NEVER = object()
+"""Stands for the exact implementation where there is none."""
+
+
 class Plan:
     """How calls of one host function reach one implementation.
 
     ``aligned`` and ``direct`` tell the calls that are forwarded as they are: at most so many positional arguments, no
-    other keywords. The state that such a call enters is kept from the last call, with what was selected outside.
+    other keywords. ``exact`` is the implementation if that holds for every call that it takes. The state that such a
+    call enters is kept from the last call, with what was selected outside.
     """
 
     __slots__ = (
@@ -103,6 +109,7 @@ class Plan:
         "can_run",
         "choice",
         "direct",
+        "exact",
         "function",
         "implementation",
         "inner",
@@ -138,8 +145,11 @@ class Plan:
         self.router = router
         self.aligned = -1
         self.direct: frozenset[str] | _Anything = frozenset()
+        self.exact: object = _NEVER
         if router is not None and can_run is None:
             self.aligned, self.direct = router.forwardable()
+            if self.aligned >= 0 and router.same_parameters() and _shows_its_own(implementation):
+                self.exact = implementation
         self.choice: Choice | None = None
         # Any, since it is `None` in plans that no call finds: those have not gone through :meth:`entering`.
         self.outer: Any = None
@@ -211,6 +221,15 @@ class _Router:
             refused = {*self._renamed, *implementation.positional_only}
             return aligned, (host.by_keyword - refused) | self.options
         return aligned, (host.by_keyword & implementation.by_keyword) | self.options
+
+    def same_parameters(self) -> bool:
+        """Whether every call that the implementation takes is one of the merged signature, and means the same."""
+        host, implementation = self._host, self._implementation
+        return (
+            host.positional == implementation.positional
+            and host.by_keyword == implementation.by_keyword - self.options
+            and host.takes_any == implementation.takes_any
+        )
 
     def arrange(self, given: Given) -> tuple[list[Any], dict[str, Any], list[str]]:
         """Return the positional and keyword arguments for the implementation, and the names that were dropped."""
@@ -295,6 +314,13 @@ class _Router:
             function=self._function,
             parameter=name,
         )
+
+
+def _shows_its_own(implementation: Any) -> bool:
+    """Whether the signature that a function shows is the one that Python checks its arguments by, ``*args`` aside."""
+    if type(implementation) is not FunctionType or implementation.__code__.co_flags & CO_VARARGS:
+        return False
+    return not {"__wrapped__", "__signature__"}.intersection(vars(implementation))
 
 
 def backend_only(host: Names, implementation: Names) -> frozenset[str]:
