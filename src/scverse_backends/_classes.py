@@ -14,9 +14,9 @@ from types import MethodType, SimpleNamespace
 from typing import Protocol, is_typeddict
 from weakref import ref
 
+from scverse_backends._arguments import BACKEND_PARAMETER
 from scverse_backends._dispatched import Dispatched
 from scverse_backends._docs import add_backend_parameter
-from scverse_backends._plan import BACKEND_PARAMETER
 from scverse_backends._rebuild import with_metaclass
 from scverse_backends._signature import MergedSignature
 from scverse_backends._state import CPU_CHOICE

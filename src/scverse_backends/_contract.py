@@ -11,11 +11,12 @@ from types import ModuleType
 from typing import cast
 
 from scverse_backends._adapters import MISSING, Failure, describe_error, describe_origin, exported, exports
+from scverse_backends._arguments import BACKEND_PARAMETER, Names
 from scverse_backends._defaults import at_default
 from scverse_backends._dispatched import leads_to
 from scverse_backends._docs_read import parameter_docs
 from scverse_backends._labels import suggestions
-from scverse_backends._plan import BACKEND_PARAMETER, Names, backend_only
+from scverse_backends._plan import backend_only
 from scverse_backends._record import Record
 from scverse_backends._signature import implementation_signature
 

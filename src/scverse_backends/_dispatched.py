@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from weakref import ref
 
-from scverse_backends._plan import BACKEND_PARAMETER, NO_PLAN, Names
+from scverse_backends._arguments import BACKEND_PARAMETER, Names
+from scverse_backends._plan import NO_PLAN
 from scverse_backends._signature import (
     BACKEND_ANNOTATION,
     MergedSignature,

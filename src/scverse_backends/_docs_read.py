@@ -110,7 +110,7 @@ def end_of_text(doc: str, start: int, end: int) -> int:
 def line_ending(doc: str) -> str:
     """Return the line ending of a docstring."""
     # A carriage return at the very end becomes one as soon as a line is added.
-    return "\r\n" if "\r\n" in doc or doc.endswith("\r") else "\n"
+    return "\r\n" if "\r" in doc and ("\r\n" in doc or doc.endswith("\r")) else "\n"
 
 
 def _is_nested(doc: str, start: int, own: int) -> bool:

@@ -13,13 +13,13 @@ from keyword import iskeyword
 from time import perf_counter
 from types import FunctionType, MethodType
 
+from scverse_backends._arguments import BACKEND_PARAMETER
 from scverse_backends._dispatch import begin
 from scverse_backends._dispatched import Dispatched, merged_signature
 from scverse_backends._docs import add_backend_parameter, rename_parameter
 from scverse_backends._labels import CPU, fold
 from scverse_backends._merge import write_annotations
 from scverse_backends._own_backend import OwnBackend
-from scverse_backends._plan import BACKEND_PARAMETER
 from scverse_backends._signature import signature_of
 from scverse_backends._state import CPU_CHOICE, settle_call
 from scverse_backends._steps import Steps, driver_for, like

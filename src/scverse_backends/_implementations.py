@@ -6,7 +6,8 @@ from types import MethodType
 
 from scverse_backends import _log
 from scverse_backends._adapters import MISSING, describe_error, exported
-from scverse_backends._plan import InvalidCall, Plan, bind, compile_router
+from scverse_backends._arguments import InvalidCall, bind
+from scverse_backends._plan import Plan, compile_router
 from scverse_backends._signature import implementation_signature
 from scverse_backends._state import run_in
 from scverse_backends.exceptions import BackendContractError, BackendLoadError
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from scverse_backends._adapters import Backend
+    from scverse_backends._arguments import Given
     from scverse_backends._dispatched import Dispatched
-    from scverse_backends._plan import Given
     from scverse_backends._state import State
 
 _NO_SENTENCE = "it did not say why"

@@ -26,7 +26,7 @@ from scverse_backends.exceptions import BackendLoadWarning
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, KeysView
     from typing import Any
 
     from scverse_backends._adapters import Backend
@@ -134,7 +134,7 @@ class Merger:
 
     # -- contributions -----------------------------------------------------------------------------------------------
 
-    def _update(self, record: Dispatched, available: Sequence[Backend]) -> None:
+    def _update(self, record: Dispatched, available: KeysView[Backend]) -> None:
         found: dict[str, tuple[Backend, tuple[Contribution, ...]]] = {}
         for backend in available:
             if record.sources.get(backend.name) is backend:
@@ -142,7 +142,7 @@ class Merger:
             implementation = exported_if_loaded(backend.adapter, record.attribute)
             if implementation is not MISSING:
                 found[backend.name] = (backend, _read(record, backend, implementation))
-        gone = any(not any(source is backend for backend in available) for source in record.sources.values())
+        gone = any(source not in available for source in record.sources.values())
         if found or gone:
             self._publish(record, found)
 
@@ -157,7 +157,7 @@ class Merger:
                 sources[name] = backend
                 merged[name] = added
             for name, source in list(sources.items()):
-                if not any(source is backend for backend in available):
+                if source not in available:
                     del sources[name], merged[name]
             record.sources = sources
             record.contributions = merged

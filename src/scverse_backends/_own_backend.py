@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import wraps
 
-from scverse_backends._plan import BACKEND_PARAMETER, Names, bind
+from scverse_backends._arguments import BACKEND_PARAMETER, Names, bind
 from scverse_backends._signature import signature_of
 from scverse_backends._steps import driver_for, like
 

@@ -1,6 +1,6 @@
 """Which backends exist and in which state: a name or alias to its backend, importing as little as it can.
 
-Who answers to a label is a pure function of all adapters (:func:`_assign`), so it never depends on what happens to be
+Who answers to a label is a pure function of all adapters (``_answers.py``), so it never depends on what happens to be
 imported already. A label is settled early, without loading the rest, only where nothing else could change the answer.
 
 No lock is held while foreign code runs: adapters are loaded outside it, and the first outcome published is the one
@@ -13,12 +13,13 @@ from _thread import RLock, get_ident
 
 from scverse_backends import _log
 from scverse_backends._adapters import UNLISTED, UNVERIFIABLE, Backend, Failure, Notice, describe_origin, load
+from scverse_backends._answers import NO_ANSWERS, Answers, Entry, rank
 from scverse_backends._entry_points import forget_finder_caches, list_entry_points
 from scverse_backends.exceptions import BackendConflictWarning, BackendLoadWarning
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, KeysView
     from typing import Any
 
     from scverse_backends._entry_points import EntryPointRecord, Listing
@@ -27,29 +28,6 @@ if TYPE_CHECKING:
 
 _REMOVING = ("uninstall", "unregister or uninstall", "unregister")
 """How to be rid of one of two backends, by how many of them were registered by hand."""
-
-
-class Entry:
-    """One entry point and what became of it."""
-
-    __slots__ = ("claims", "loading", "notices", "outcome", "record")
-
-    def __init__(self, record: EntryPointRecord, claims: tuple[TrustedBackend, ...], refusal: str | None) -> None:
-        self.record = record
-        self.claims = claims
-        self.outcome: Backend | Failure | None = None if refusal is None else Failure(refusal, refused=True)
-        self.notices: list[Notice] = []
-        self.loading: set[int] = set()
-
-    @property
-    def loading_here(self) -> bool:
-        """Whether this very thread is loading it, so that it counts as not found."""
-        return get_ident() in self.loading
-
-    @property
-    def failed(self) -> bool:
-        """Whether loading was tried in vain (a refused entry point was never tried, or is not to be used)."""
-        return isinstance(self.outcome, Failure) and not self.outcome.refused and not self.loading_here
 
 
 class Registry:
@@ -66,6 +44,7 @@ class Registry:
         self._listed: tuple[Entry, ...] = ()
         self._registered: tuple[Entry, ...] = ()
         self._shared: list[tuple[type, Any]] = []
+        self._answers = NO_ANSWERS
         self.revision = 0
         """Grows when entry points come or go: what was looked for in vain before may be there now."""
 
@@ -105,6 +84,7 @@ class Registry:
             # The records first: who sees the listing takes them for complete.
             self._listed = tuple(_kept(entry, known) for entry, known in matched)
             self._listing = listing
+            self._answers = NO_ANSWERS
         _log.debug("%d entry points in group %r, new ones: %s", len(fresh), self.group, came)
         # What answered before may have gone, and what came may have a better right to a name.
         if (came or gone) and (before is not None or self._registered):
@@ -199,34 +179,39 @@ class Registry:
                 if entry.failed:
                     return entry
         self.load_all()
-        return _assign(self.known_entries())[0].get(label)
+        return self._answered().table.get(label)
 
     def candidates(self, trusted: TrustedBackend) -> list[Entry]:
         """Return the entry points verified for a trusted backend, those that bear its name first."""
         entries = [entry for entry in self.entries() if trusted in entry.claims]
-        return sorted(entries, key=lambda entry: _rank(entry.record.name, trusted))
+        return sorted(entries, key=lambda entry: rank(entry.record.name, trusted))
+
+    def _answered(self) -> Answers:
+        entries = self.known_entries()
+        if any(entry.loading for entry in entries):
+            # What failed before and is tried again holds no name, but only for the thread that tries it.
+            return Answers(entries)
+        answers = self._answers
+        # Asked for each function and each backend that is merged, and another only where something came or went.
+        if not answers.are_of(entries):
+            answers = self._answers = Answers(entries)
+        return answers
 
     def answers(self) -> dict[str, Backend]:
         """Return every label that a backend answers to, of what is loaded so far."""
-        return {label: who for label, who in _assign(self.known_entries())[0].items() if isinstance(who, Backend)}
+        return {label: who for label, who in self._answered().table.items() if isinstance(who, Backend)}
 
-    def available(self) -> list[Backend]:
+    def available(self) -> KeysView[Backend]:
         """Return the loaded backends that answer to their canonical names, in listing order."""
-        answers = self.answers()
-        found = (entry.outcome for entry in self.known_entries())
-        unique: dict[int, Backend] = {}
-        for backend in found:
-            if isinstance(backend, Backend) and answers.get(backend.name) is backend:
-                unique[id(backend)] = backend
-        return list(unique.values())
+        return self._answered().available
 
     def conflicts(self) -> list[tuple[str, Entry, Entry]]:
         """Return each label that was claimed in vain: the label, who answers to it, who lost."""
-        return _assign(self.known_entries())[1]
+        return self._answered().conflicts
 
     def shadowed(self, backend: Backend) -> bool:
         """Whether another product answers to this backend's own name, so that nothing can select it."""
-        return self.answers().get(backend.name) is not backend
+        return self._answered().table.get(backend.name) is not backend
 
     # -- adapters without an entry point -----------------------------------------------------------------------------
 
@@ -250,6 +235,7 @@ class Registry:
             self._registered = tuple(one for one in self._registered if one is not entry)
             self.revision += 1
             self._forget_unused_instances()
+            self._answers = NO_ANSWERS
         self._on_change()
 
     def _forget_unused_instances(self) -> None:
@@ -272,6 +258,7 @@ class Registry:
             with self._lock:
                 self._listing, self._listed, self._registered, self._shared = listing, listed, registered, shared
                 self.revision += 1
+                self._answers = NO_ANSWERS
                 for entry, outcome, notices in outcomes:
                     entry.outcome, entry.notices = outcome, notices
             self._on_change()
@@ -328,68 +315,3 @@ def _log_failure(entry: Entry, failure: Failure) -> None:
     _log.warning("%s gives no backend: %s", origin, failure.text)
     if failure.traceback:
         _log.debug("%s: %s", origin, failure.traceback)
-
-
-def _rank(name: str, trusted: TrustedBackend) -> int:
-    """Order a trusted backend's entry points: its canonical name, then its aliases, then any other."""
-    return trusted.labels.index(name) if name in trusted.labels else len(trusted.labels)
-
-
-def _assign(entries: Iterable[Entry]) -> tuple[dict[str, Backend | Entry], list[tuple[str, Entry, Entry]]]:
-    """Decide who answers to which label, from everything that is loaded.
-
-    In this order: a trusted backend; an adapter whose entry point and canonical name are both the label, or a failed
-    entry point of that name, which holds it; another adapter's canonical name; an alias. Among equals the first wins.
-    """
-    table: dict[str, Backend | Entry] = {}
-    holders: dict[str, Entry] = {}
-    conflicts: list[tuple[str, Entry, Entry]] = []
-    losers: list[Entry] = []
-
-    def claim(label: str, entry: Entry) -> bool:
-        holder = holders.get(label)
-        if holder is None:
-            holders[label] = entry
-            table[label] = entry.outcome if isinstance(entry.outcome, Backend) else entry
-            return True
-        if _same_adapter(holder, entry):
-            return True
-        conflicts.append((label, holder, entry))
-        return False
-
-    everything = list(entries)
-    loaded = [(entry, entry.outcome) for entry in everything if isinstance(entry.outcome, Backend)]
-    owned = [(entry, backend) for entry, backend in loaded if any(c.name == backend.name for c in entry.claims)]
-    for entry, backend in sorted(owned, key=lambda pair: _claimed_rank(*pair)):
-        # The host's labels only: aliases that the adapter adds to them stand behind other products' names.
-        for label in _claim(entry, backend).labels:
-            claim(label, entry)
-    for entry in everything:
-        outcome = entry.outcome
-        by_name = isinstance(outcome, Backend) and outcome.name == entry.record.name
-        if (by_name or entry.failed) and not claim(entry.record.name, entry) and by_name:
-            losers.append(entry)
-    for entry, backend in loaded:
-        if backend.name != entry.record.name and not claim(backend.name, entry):
-            losers.append(entry)
-    for entry, backend in loaded:
-        if entry not in losers:
-            for alias in backend.aliases:
-                claim(alias, entry)
-    # A failed entry point that lost its name to another of that name is no rival: nobody could ever select it.
-    return table, [conflict for conflict in dict.fromkeys(conflicts) if isinstance(conflict[2].outcome, Backend)]
-
-
-def _claim(entry: Entry, backend: Backend) -> TrustedBackend:
-    return next(claim for claim in entry.claims if claim.name == backend.name)
-
-
-def _claimed_rank(entry: Entry, backend: Backend) -> int:
-    return _rank(entry.record.name, _claim(entry, backend))
-
-
-def _same_adapter(one: Entry, other: Entry) -> bool:
-    mine, theirs = one.outcome, other.outcome
-    return mine is theirs or (
-        isinstance(mine, Backend) and isinstance(theirs, Backend) and mine.adapter is theirs.adapter
-    )

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from functools import partial
 from inspect import Parameter, Signature
 
+from scverse_backends._arguments import BACKEND_PARAMETER, Names
 from scverse_backends._defaults import at_default
-from scverse_backends._plan import BACKEND_PARAMETER, Names, backend_only
+from scverse_backends._plan import backend_only
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
