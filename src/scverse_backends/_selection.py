@@ -52,9 +52,9 @@ class Selection:
     __slots__ = (
         "_environment",
         "_lock",
+        "_policy",
         "_process",
         "_woken",
-        "asleep",
         "asleep",
         "base",
         "call_codes",
@@ -89,6 +89,7 @@ class Selection:
         self._environment: str | None = None
         self._woken = False
         self._process: Choice | None = None
+        self._policy: str | None = None
         self.stragglers: frozenset[int] = frozenset()
         """Threads in which calls with ``backend="cpu"`` are running since before the process woke up."""
         self.known: dict[object, Choice] = known
@@ -133,7 +134,7 @@ class Selection:
 
     def fallback(self) -> Any:
         """Return the fallback policy in force."""
-        return self.state().fallback or self.base.fallback or POLICIES[0]
+        return self.state().fallback or self._policy or POLICIES[0]
 
     def environment(self) -> str | None:
         """Return what the environment variable held on first need, ``None`` where it was unset or blank."""
@@ -192,11 +193,11 @@ class Selection:
         if state.scopes:
             self._replace(state.reassigned(fallback=policy))
         else:
-            self.base.fallback = policy
+            self._policy = policy
 
     def unassign_fallback(self) -> None:
         """Undo the process-wide fallback policy."""
-        self.base.fallback = None
+        self._policy = None
 
     def open(self, by: object, choice: Choice | None, fallback: str | None) -> None:
         """Open a scope in this context."""
@@ -231,13 +232,13 @@ class Selection:
 
     def snapshot(self) -> Callable[[], None]:
         """Return a function that brings back what is selected now: for the process, and in this context."""
-        process, source, policy = self._process, self.source, self.base.fallback
+        process, source, policy = self._process, self.source, self._policy
         environment, idle = self._environment, self.idle
         token = self.variable.set(self.variable.get())
 
         def restore() -> None:
             with self._lock:
-                self._process, self.source, self.base.fallback = process, source, policy
+                self._process, self.source, self._policy = process, source, policy
                 self._environment = environment
                 self.idle = idle and not self._woken
                 self._publish()

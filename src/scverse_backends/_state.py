@@ -95,7 +95,7 @@ class Scope:
 class State:
     """What is in force in one context. Never changed, only replaced."""
 
-    __slots__ = ("choice", "fallback", "running", "scopes", "short", "traces")
+    __slots__ = ("choice", "running", "scopes", "short", "traces")
 
     def __init__(
         self,
@@ -107,11 +107,15 @@ class State:
         self.running: tuple[tuple[str, str], ...] = running
         """The implementations that are running, each as backend and function."""
         self.traces: tuple[Any, ...] = traces
-        innermost = scopes[::-1]
-        self.choice: Choice | None = next((scope.choice for scope in innermost if scope.choice is not None), None)
+        chosen = (scope.choice for scope in reversed(scopes) if scope.choice is not None)
+        self.choice: Choice | None = next(chosen, None)
         self.short: Choice | None = TRACED if traces else self.choice
         """What the short cut goes by: the choice, unless there is more to do than to follow it."""
-        self.fallback: str | None = next((scope.fallback for scope in innermost if scope.fallback is not None), None)
+
+    @property
+    def fallback(self) -> str | None:
+        """The fallback policy of the innermost scope that has one."""
+        return next((scope.fallback for scope in reversed(self.scopes) if scope.fallback is not None), None)
 
     def with_scope(self, scope: Scope) -> State:
         """Return the state inside a scope."""
