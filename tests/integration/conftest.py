@@ -164,13 +164,14 @@ class Site:
         """Return the names of the adapters that were executed, in order, once for each time."""
         return self.imports.read_text().split() if self.imports.exists() else []
 
-    def run(self, program, *arguments, flags=(), environment=None, cwd=None, seconds=40, path=()):
+    def run(self, program, *arguments, flags=(), environment=None, cwd=None, seconds=40, path=(), measured=True):
         """Run a program in a fresh process; returns the value that it gave to ``report``, with its warnings as errors.
 
         A program that hangs fails with the stacks of all its threads, one that ends in another way with its output.
         """
         library = Path(scverse_backends.__file__).parents[1]
-        variables = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+        dropped = ("PYTHON",) if measured else ("PYTHON", "COVERAGE")
+        variables = {key: value for key, value in os.environ.items() if not key.startswith(dropped)}
         variables |= {
             "PYTHONPATH": os.pathsep.join(map(str, [*path, self.path, library])),
             "IMPORTS": str(self.imports),

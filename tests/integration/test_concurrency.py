@@ -5,7 +5,6 @@ Nothing here waits for time to pass: threads meet at barriers and wait for event
 
 from __future__ import annotations
 
-import os
 import sys
 
 import pytest
@@ -547,10 +546,7 @@ report([status, hosted.double(1, backend="slow")])
     assert found == [0, ["slow", 1]]
 
 
-# This hung once, on Python 3.12 and a busy machine, for a reason that was not found. The forks above are made while
-# each of our own locks is held.
 @needs_fork
-@pytest.mark.skipif("SOAK" not in os.environ, reason="forks at random moments belong to the soak: tests/stress/soak.py")
 def test_forks_while_threads_discover_and_decorate(site):  # 2.9
     for index in range(3):
         site.good(name=f"good{index}")
@@ -579,6 +575,8 @@ statuses = [in_child(child) for _ in range(15)]
 stop.set()
 for thread in threads: thread.join()
 report(statuses)
-"""
+""",
+        # Coverage holds a lock of its own at random moments, and a forked child that it traces waits for it for ever.
+        measured=False,
     )
     assert found == [0] * 15
