@@ -190,7 +190,7 @@ class Site:
         script = self.path.parent / "program.py"
         script.write_text(prelude + dedent(program), encoding="utf-8")
         finished = subprocess.run(
-            [sys.executable, *flags, str(script), *map(str, arguments)],
+            [sys.executable, *(["-X", "dev"] if sys.flags.dev_mode else []), *flags, str(script), *map(str, arguments)],
             check=False,
             capture_output=True,
             text=True,
