@@ -54,9 +54,10 @@ def plain_maker(dispatch: Dispatch) -> Maker:  # noqa: PLR0915 - see the wrapper
                     except TypeError as error:
                         dispatch.explain_type_error(record, error, kwargs)
                         raise
-                variable = selection.variable
-                state = variable.get()
-                choice = state.short or selection.base.choice
+                state = selection.current()
+                choice = state.short
+                if choice is None:
+                    choice = selection.base.choice
                 if choice is CPU_CHOICE:
                     try:
                         return function(*args, **kwargs)
@@ -81,8 +82,7 @@ def plain_maker(dispatch: Dispatch) -> Maker:  # noqa: PLR0915 - see the wrapper
                         if not selection.asleep:
                             selection.unpin()  # type: ignore[unreachable]  # what the call did may have woken the process.
                 state, inner = record.cpu_states
-                variable = selection.variable
-                if state is not variable.get():
+                if state is not selection.current():
                     return dispatch.call(record, CPU, args, kwargs)
                 plan = None
             else:
@@ -90,9 +90,8 @@ def plain_maker(dispatch: Dispatch) -> Maker:  # noqa: PLR0915 - see the wrapper
                     plan = record.pinned[backend]
                 except KeyError:
                     return dispatch.call(record, backend, args, kwargs)
-                variable = selection.variable
                 state = plan.outer
-                if state is not variable.get():
+                if state is not selection.current():
                     return dispatch.call(record, backend, args, kwargs)
                 inner = plan.inner
             if plan is None:
@@ -118,6 +117,7 @@ def plain_maker(dispatch: Dispatch) -> Maker:  # noqa: PLR0915 - see the wrapper
                     )
                 ):
                     return dispatch.call(record, backend, args, kwargs)
+            variable = selection.variable
             changes = selection.changes
             # An interrupt may arrive when the state is set already and the token is not there yet.
             token = None

@@ -59,6 +59,7 @@ class Selection:
         "base",
         "call_codes",
         "changes",
+        "current",
         "idle",
         "known",
         "reference",
@@ -74,6 +75,8 @@ class Selection:
         """What is in force outside every scope; its ``choice`` is the process-wide one, ``None`` where a call has to
         take the long way to find it. The only state that is ever changed in place."""
         self.variable: ContextVar[State] = ContextVar(f"{host_name} backend", default=self.base)
+        self.current: Callable[[], State] = self.variable.get
+        """Returns what is in force in this context; bound once, since every call asks."""
         self.idle: bool = False
         self.asleep: bool = True
         self.source: str = "default"
