@@ -22,8 +22,8 @@ import cloudpickle
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from labs import adapter, make
 
-from scverse_backends import BackendDispatcher
 from scverse_backends.exceptions import (
     BackendContractError,
     DroppedArgumentWarning,
@@ -32,20 +32,6 @@ from scverse_backends.exceptions import (
 )
 
 ZOO = Path(__file__).with_name("class_zoo.py")
-
-
-def make(**options: Any) -> BackendDispatcher:
-    return BackendDispatcher(
-        **{"entrypoint_group": "class_lab.backends", "host_name": "class_lab", "untrusted": "allow", **options}
-    )
-
-
-def adapter(name: str = "fast", **exports: Any) -> Any:
-    made = type("Adapter", (), {})()
-    made.name = name
-    for key, value in exports.items():
-        setattr(made, key, value)
-    return made
 
 
 def load_zoo(name, **namespace):
@@ -58,7 +44,7 @@ def load_zoo(name, **namespace):
 
 
 PLAIN = load_zoo("class_zoo_plain")
-DISPATCHER = make()
+DISPATCHER = make("class_lab")
 ZOO_OF_HOST = load_zoo("class_zoo_of_host", decorate=DISPATCHER.backend_class)
 
 
@@ -247,7 +233,7 @@ def test_init_subclass_runs_once_and_registries_know_the_class():
     assert [cls for cls in announced.by_flag[4] if cls.__name__ == "OfAnnounced"] == [host]
     plain = PLAIN.Announced
     assert plain.runs.count(4) >= 1
-    dispatcher = make()
+    dispatcher = make("class_lab")
 
     class Base:
         runs = 0
@@ -295,7 +281,7 @@ def test_generic_aliases_dispatch():
 
 
 def test_own_signature_of_the_host_is_kept():
-    dispatcher = make()
+    dispatcher = make("class_lab")
     shown = inspect.signature(lambda a, b=1: None)
 
     class Fixed:
@@ -322,7 +308,7 @@ def test_own_signature_of_the_host_is_kept():
 
 
 def test_subclass_that_is_decorated_as_well():
-    dispatcher = make()
+    dispatcher = make("class_lab")
 
     @dispatcher.backend_class
     class Base:
@@ -344,7 +330,7 @@ def test_subclass_that_is_decorated_as_well():
 
 
 def test_two_dispatched_bases_of_different_metaclasses():
-    dispatcher = make()
+    dispatcher = make("class_lab")
 
     class MetaA(type):
         def __call__(cls, *args, **kwargs):
@@ -370,7 +356,7 @@ def test_two_dispatched_bases_of_different_metaclasses():
 
 
 def test_own_metaclass_on_top_of_ours():
-    dispatcher = make()
+    dispatcher = make("class_lab")
     base = dispatcher.backend_class(type("Base", (), {}))
 
     class Counting(type(base)):
@@ -392,7 +378,7 @@ def test_own_metaclass_on_top_of_ours():
 
 
 def test_abstract_class_constructs_on_the_backend_only():
-    dispatcher = make()
+    dispatcher = make("class_lab")
 
     @dispatcher.backend_class
     class Model(abc.ABC):
@@ -416,11 +402,11 @@ def test_abstract_class_constructs_on_the_backend_only():
 
 def test_slots_that_are_used_up():
     with pytest.raises(TypeError, match="__slots__ were an iterator"):
-        make().backend_class(type("Used", (), {"__slots__": iter(("a",))}))
+        make("class_lab").backend_class(type("Used", (), {"__slots__": iter(("a",))}))
 
 
 def test_replaced_classes_are_freed():
-    dispatcher = make()
+    dispatcher = make("class_lab")
     made = dispatcher.backend_class(type("Model", (ZOO_OF_HOST.Quadruple,), {"__init__": lambda self, size: None}))
     assert list(dispatcher.functions()) == ["Model"]
     dead = weakref.ref(made)
@@ -446,7 +432,7 @@ class Movie(typing.TypedDict):
 
 
 def test_clear_errors():
-    dispatcher = make()
+    dispatcher = make("class_lab")
     model = type("Model", (), {})
     decorated = dispatcher.backend_class(model)
     for what, words in [
@@ -474,13 +460,13 @@ def test_metaclass_that_cannot_be_derived_from():
             raise TypeError("no more")
 
     with pytest.raises(TypeError, match="cannot be given a metaclass that dispatches") as caught:
-        make().backend_class(Final("Model", (), {}))
+        make("class_lab").backend_class(Final("Model", (), {}))
     assert "Dispatch a function that constructs it" in str(caught.value)
 
 
 @pytest.mark.parametrize("export", [len, 3, "theirs", lambda size: None])
 def test_export_that_is_no_class(export):
-    dispatcher = make()
+    dispatcher = make("class_lab")
     host = dispatcher.backend_class(type("Model", (), {"__init__": lambda self, size=1: None}))
     dispatcher.register(adapter(Model=export))
     with pytest.raises(BackendContractError, match="its 'Model' is not a class of its own but"):
@@ -488,7 +474,7 @@ def test_export_that_is_no_class(export):
 
 
 def test_export_that_is_the_host_s_own_class():
-    dispatcher = make()
+    dispatcher = make("class_lab")
     host = dispatcher.backend_class(type("Model", (), {"__init__": lambda self, size=1: None}))
     dispatcher.register(adapter(Model=host))
     with pytest.raises(BackendContractError, match="the host's own dispatched class"):
@@ -500,7 +486,7 @@ def test_export_that_is_the_host_s_own_class():
 
 def lab():
     """Return a dispatcher with one host class and the class of one backend, which both keep what they were given."""
-    dispatcher = make()
+    dispatcher = make("class_lab")
 
     @dispatcher.backend_class
     class Model:
@@ -580,7 +566,7 @@ def test_orders_and_can_run():
 
 def test_fallback_policies():
     # 4.6
-    dispatcher = make()
+    dispatcher = make("class_lab")
     host = dispatcher.backend_class(type("Model", (), {"__init__": lambda self, size=1: None}))
     dispatcher.register(adapter(other=Theirs))
     with pytest.warns(FallbackWarning):
@@ -607,7 +593,7 @@ def test_reports():
 
 
 def test_name_of_the_export():
-    dispatcher = make()
+    dispatcher = make("class_lab")
     host = dispatcher.backend_class(name="FastModel")(type("Model", (), {"__init__": lambda self, size: None}))
     dispatcher.register(adapter(FastModel=Theirs))
     assert type(host(1, backend="fast")) is Theirs
@@ -632,7 +618,7 @@ def test_signature_and_docs_follow_the_backends():
 
 
 def test_backend_class_that_inherits_from_the_host_s():
-    dispatcher = make()
+    dispatcher = make("class_lab")
 
     @dispatcher.backend_class
     class Model:
@@ -665,7 +651,7 @@ def test_backend_class_that_inherits_from_the_host_s():
 
 def test_construction_inside_the_backend_s_construction_is_the_host_s():
     # 4.8
-    dispatcher = make()
+    dispatcher = make("class_lab")
 
     @dispatcher.backend_class
     class Model:
@@ -831,7 +817,7 @@ def test_undecorated_subclasses_show_what_their_twin_shows(bodies, mixin):
         except ValueError as error:
             return type(error)
 
-    dispatcher = make()
+    dispatcher = make("class_lab")
 
     def decorate(cls):
         try:
@@ -846,7 +832,7 @@ def test_undecorated_subclasses_show_what_their_twin_shows(bodies, mixin):
 @given(parameter_lists())
 def test_decorated_class_shows_the_constructor_and_backend(parameters):
     bodies = [{"__init__": parameters}]
-    host, twin = build(bodies, make().backend_class, None), build(bodies, lambda cls: cls, None)
+    host, twin = build(bodies, make("class_lab").backend_class, None), build(bodies, lambda cls: cls, None)
     assert place(inspect.signature(host)) == inspect.signature(twin)
     assert "backend" in inspect.signature(host).parameters
 

@@ -10,8 +10,8 @@ import weakref
 from typing import Any
 
 import pytest
+from labs import adapter, make
 
-from scverse_backends import BackendDispatcher
 from scverse_backends.exceptions import (
     BackendContractError,
     BackendLoadError,
@@ -20,26 +20,11 @@ from scverse_backends.exceptions import (
 )
 
 
-def make(**options: Any) -> BackendDispatcher:
-    return BackendDispatcher(
-        **{"entrypoint_group": "fallback_lab.backends", "host_name": "fallback_lab", "untrusted": "allow", **options}
-    )
-
-
-def adapter(name: str = "fast", **functions: Any) -> Any:
-    """Return an adapter object with these functions."""
-    made = type("Adapter", (), {})()
-    made.name = name
-    for key, function in functions.items():
-        setattr(made, key, function)
-    return made
-
-
 class Lab:
     """A host with two functions and one backend, ``bare``, that implements nothing."""
 
     def __init__(self) -> None:
-        self.dispatcher = make()
+        self.dispatcher = make("fallback_lab")
         self.settings = self.dispatcher.settings
 
         @self.dispatcher.backend_dispatch

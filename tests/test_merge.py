@@ -14,6 +14,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from labs import adapter, make
 from numpydoc.docscrape import FunctionDoc, NumpyDocString
 
 from scverse_backends import BackendDispatcher
@@ -22,21 +23,6 @@ from scverse_backends.exceptions import BackendLoadWarning
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-
-def make(**options: Any) -> BackendDispatcher:
-    return BackendDispatcher(
-        **{"entrypoint_group": "merge_lab.backends", "host_name": "merge_lab", "untrusted": "allow", **options}
-    )
-
-
-def adapter(name: str = "fast", **functions: Any) -> Any:
-    """Return an adapter object with these functions."""
-    made = type("Adapter", (), {})()
-    made.name = name
-    for key, function in functions.items():
-        setattr(made, key, function)
-    return made
 
 
 def fast_score(x: Any, *, size: int = 3) -> Any:
@@ -304,10 +290,10 @@ def test_a_signature_that_cannot_be_replaced_is_left_alone(host: Any) -> None:
 
 
 def test_a_host_without_a_docstring_stays_without() -> None:
-    lab = make()
+    lab = make("merge_lab")
     function = lab.backend_dispatch(lambda x: x)
     assert function.__doc__ is None
-    lab2 = make()
+    lab2 = make("merge_lab")
     undocumented = lab2.backend_dispatch(name="score")(lambda x: x)
     lab2.register(adapter(score=fast_score))
     assert undocumented.__doc__ is None
@@ -362,7 +348,7 @@ def lazy_module() -> Any:
 @pytest.mark.parametrize("factory", [Lazy, WithProperty, lazy_module])
 @pytest.mark.parametrize("how", ["call", "discover"])
 def test_lazy_functions_are_merged_when_called_or_discovered(factory: Any, how: str) -> None:
-    lab = make()
+    lab = make("merge_lab")
 
     @lab.backend_dispatch
     def score(x: Any) -> Any:
@@ -394,7 +380,7 @@ def test_discover_warns_once_about_what_cannot_be_provided() -> None:
         def score(self) -> Any:
             raise SystemExit("no cuda")
 
-    lab = make()
+    lab = make("merge_lab")
     functions = [lab.backend_dispatch(name=name)(lambda x: x) for name in ("score", "embed")]
     lab.register(Broken())
     lab.register(adapter(score=fast_score))
@@ -413,7 +399,7 @@ def test_ctrl_c_while_everything_is_merged_passes() -> None:
         def score(self) -> Any:
             raise KeyboardInterrupt
 
-    lab = make()
+    lab = make("merge_lab")
     kept = lab.backend_dispatch(name="score")(lambda x: x)
     lab.register(Broken())
     with pytest.raises(KeyboardInterrupt):
@@ -444,7 +430,7 @@ def test_a_wrapped_attribute_that_misbehaves_loses_only_this_merge() -> None:
         def __wrapped__(self) -> Any:
             raise ValueError("strange")
 
-    lab = make()
+    lab = make("merge_lab")
     function = lab.backend_dispatch(name="score")(lambda x: ("host", x))
     lab.register(adapter(score=Strange()))
     assert function(0) == ("host", 0)
@@ -452,7 +438,7 @@ def test_a_wrapped_attribute_that_misbehaves_loses_only_this_merge() -> None:
 
 
 def test_a_loop_of_wrapped_attributes_ends() -> None:
-    lab = make()
+    lab = make("merge_lab")
 
     def theirs(x: Any) -> Any:
         return "fast", x
@@ -497,7 +483,7 @@ def test_a_class_as_implementation_is_described_by_its_docstring_or_its_construc
                 From the constructor.
             """
 
-    lab = make()
+    lab = make("merge_lab")
 
     def score(x: Any) -> Any:
         """Doc."""
@@ -570,7 +556,7 @@ class Wrapping(Documented):
 
 @pytest.mark.parametrize("kind", [Documented, Wrapping])
 def test_whatever_reading_about_an_implementation_raises_loses_only_this_merge(kind: Any) -> None:
-    lab = make()
+    lab = make("merge_lab")
     function = lab.backend_dispatch(name="score")(lambda x: ("host", x))
     other = lab.backend_dispatch(name="other")(lambda x: ("host", x))
     lab.register(adapter(score=kind(SystemExit("no")), other=fast_score))
@@ -581,7 +567,7 @@ def test_whatever_reading_about_an_implementation_raises_loses_only_this_merge(k
 
 @pytest.mark.parametrize("kind", [Documented, Wrapping])
 def test_ctrl_c_while_reading_about_an_implementation_passes(kind: Any) -> None:
-    lab = make()
+    lab = make("merge_lab")
     function = lab.backend_dispatch(name="score")(lambda x: ("host", x))
     with pytest.raises(KeyboardInterrupt):
         lab.register(adapter(score=kind(KeyboardInterrupt())))
@@ -589,7 +575,7 @@ def test_ctrl_c_while_reading_about_an_implementation_passes(kind: Any) -> None:
 
 
 def test_classes_show_the_options_of_constructors() -> None:
-    lab = make()
+    lab = make("merge_lab")
 
     class Model:
         """Model."""
@@ -615,7 +601,7 @@ def test_classes_show_the_options_of_constructors() -> None:
 def test_functions_that_a_temporary_backend_leaves_alone() -> None:
     from scverse_backends.testing import temporary_backend
 
-    lab = make()
+    lab = make("merge_lab")
     first = lab.backend_dispatch(name="score")(lambda x: x)
     second = lab.backend_dispatch(name="embed")(lambda x: x)
     with temporary_backend(lab, adapter(score=fast_score)):
@@ -625,7 +611,7 @@ def test_functions_that_a_temporary_backend_leaves_alone() -> None:
 
 
 def test_a_forked_child_finds_the_lock_open() -> None:
-    lab = make()
+    lab = make("merge_lab")
     function = lab.backend_dispatch(name="score")(lambda x: x)
     merger = lab._built().merger
     thread = threading.Thread(target=merger._lock.acquire)

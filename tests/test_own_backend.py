@@ -10,8 +10,8 @@ import warnings
 from typing import Any
 
 import pytest
+from labs import make
 
-from scverse_backends import BackendDispatcher
 from scverse_backends.exceptions import BackendConflictWarning
 
 DOC = """Score.
@@ -25,13 +25,7 @@ DOC = """Score.
     """
 
 
-def make(**options: Any) -> BackendDispatcher:
-    return BackendDispatcher(
-        **{"entrypoint_group": "own_lab.backends", "host_name": "own_lab", "untrusted": "allow", **options}
-    )
-
-
-dispatcher = make()
+dispatcher = make("own_lab")
 own = dispatcher.backend_dispatch(own_backend="parallel_backend", own_backend_values=("loky", "threading"))
 
 
@@ -187,7 +181,9 @@ def test_coroutines_and_generators_are_still_recognised() -> None:
 
 
 def test_one_value_may_be_given_as_a_string() -> None:
-    decorated = make().backend_dispatch(own_backend="engine", own_backend_values="loky")(lambda x, backend: backend)
+    decorated = make("own_lab").backend_dispatch(own_backend="engine", own_backend_values="loky")(
+        lambda x, backend: backend
+    )
     with pytest.warns(FutureWarning, match="engine='loky'"):
         assert decorated(0, backend="loky") == "loky"
 
@@ -205,7 +201,7 @@ def test_one_value_may_be_given_as_a_string() -> None:
 )
 def test_wrong_uses_of_the_option(function: Any, options: Any, message: str) -> None:
     with pytest.raises(TypeError, match=message):
-        make().backend_dispatch(**options)(function)
+        make("own_lab").backend_dispatch(**options)(function)
 
 
 # -- 4.1: what decoration refuses -------------------------------------------------------------------------------------
@@ -264,9 +260,9 @@ def wrapped_starred(x: Any) -> Any:
 )
 def test_refusals(function: Any, message: str) -> None:
     with pytest.raises(TypeError, match=message):
-        make().backend_dispatch(function)
+        make("own_lab").backend_dispatch(function)
     with pytest.raises(TypeError, match=message):
-        make().backend_dispatch()(function)
+        make("own_lab").backend_dispatch()(function)
 
 
 def test_a_function_is_decorated_once() -> None:
@@ -275,7 +271,7 @@ def test_a_function_is_decorated_once() -> None:
 
 
 def test_callables_of_other_kinds_can_be_decorated_with_a_name() -> None:
-    lab = make()
+    lab = make("own_lab")
     decorated = lab.backend_dispatch(name="load")(functools.partial(Model.load, x=1))
     assert decorated() == 1
     assert decorated(backend="cpu") == 1
@@ -283,7 +279,7 @@ def test_callables_of_other_kinds_can_be_decorated_with_a_name() -> None:
 
 
 def test_a_first_parameter_called_self_is_fine() -> None:
-    @make().backend_dispatch
+    @make("own_lab").backend_dispatch
     def of(self: Any, cls: Any = 1) -> Any:
         return self, cls
 
@@ -292,7 +288,7 @@ def test_a_first_parameter_called_self_is_fine() -> None:
 
 
 def test_annotations_that_name_nothing_are_no_reason_to_refuse() -> None:
-    @make().backend_dispatch
+    @make("own_lab").backend_dispatch
     def lazily(x: Nowhere) -> Nowhere:  # type: ignore[name-defined]  # noqa: F821 - the point of the test.
         return x
 
@@ -304,7 +300,7 @@ def test_annotations_that_name_nothing_are_no_reason_to_refuse() -> None:
 
 
 def test_two_functions_that_look_for_one_attribute_are_reported() -> None:
-    lab = make()
+    lab = make("own_lab")
 
     def first(x: Any) -> Any:
         return x
@@ -323,7 +319,7 @@ def test_two_functions_that_look_for_one_attribute_are_reported() -> None:
 
 
 def test_decorating_the_same_function_again_is_not_reported() -> None:
-    lab = make()
+    lab = make("own_lab")
 
     def reload() -> Any:
         @lab.backend_dispatch
@@ -338,7 +334,7 @@ def test_decorating_the_same_function_again_is_not_reported() -> None:
 
 
 def test_the_attribute_can_have_another_name() -> None:
-    lab = make()
+    lab = make("own_lab")
 
     @lab.backend_dispatch(name="pl_umap")
     def umap(x: Any) -> Any:
@@ -364,11 +360,11 @@ class Unresolved:
 
 def test_a_signature_that_names_what_is_not_there_cannot_be_inspected() -> None:
     with pytest.raises(TypeError, match=r"cannot be inspected .not there yet."):
-        make().backend_dispatch(Unresolved())
+        make("own_lab").backend_dispatch(Unresolved())
 
 
 def test_a_function_that_uses_a_name_which_is_bound_later() -> None:
-    lab = make()
+    lab = make("own_lab")
 
     @lab.backend_dispatch
     def score(x: Any) -> Any:

@@ -10,36 +10,15 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from labs import adapter, define, make
 
-from scverse_backends import OMITTED, BackendDispatcher
+from scverse_backends import OMITTED
 from scverse_backends.exceptions import BackendContractError, DroppedArgumentWarning
-
-
-def make(**options: Any) -> BackendDispatcher:
-    return BackendDispatcher(
-        **{"entrypoint_group": "routing_lab.backends", "host_name": "routing_lab", "untrusted": "allow", **options}
-    )
-
-
-def adapter(name: str = "fast", **functions: Any) -> Any:
-    """Return an adapter object with these functions."""
-    made = type("Adapter", (), {})()
-    made.name = name
-    for key, function in functions.items():
-        setattr(made, key, function)
-    return made
-
-
-def define(source: str, **namespace: Any) -> Any:
-    """Return the function that a line of source defines."""
-    scope = {"__name__": "elsewhere", **namespace}
-    exec(source, scope)
-    return next(value for key, value in scope.items() if inspect.isfunction(value) and key not in namespace)
 
 
 def pair(host: str, implementation: str, *, can_run: Any = None, **options: Any) -> Any:
     """Return a decorated ``f`` of one host with one backend, ``fast``; each returns its name and its locals."""
-    dispatcher = make()
+    dispatcher = make("routing_lab")
     plain = define(f"def f({host}): return 'host', locals()")
     theirs = define(f"def f({implementation}): return 'fast', locals()")
     if can_run is not None:
@@ -207,7 +186,7 @@ def test_an_error_of_a_wrong_call_names_the_host_function_on_the_short_way_too()
     def their_private_name(a: int) -> int:
         return a
 
-    dispatcher = make()
+    dispatcher = make("routing_lab")
     function = dispatcher.backend_dispatch(define("def f(a): return a"))
     dispatcher.register(adapter(f=their_private_name))
     assert function(1, backend="fast") == 1
@@ -221,7 +200,7 @@ def test_a_type_error_from_inside_the_backend_passes_unchanged() -> None:
     def theirs(a: int) -> None:
         raise mine
 
-    dispatcher = make()
+    dispatcher = make("routing_lab")
     function = dispatcher.backend_dispatch(define("def f(a): return a"))
     dispatcher.register(adapter(f=theirs))
     for _ in range(3):
@@ -245,7 +224,7 @@ def test_what_was_given_by_position_arrives_by_position() -> None:  # 4.2; as a 
         ("a, b=1", "x=0, a=1", (1,), ((), {"a": 1})),
     ):
         implementation.__signature__ = inspect.signature(define(f"def f({theirs}): pass"))  # type: ignore[attr-defined]  # functions take any attribute
-        dispatcher = make()
+        dispatcher = make("routing_lab")
         function = dispatcher.backend_dispatch(define(f"def f({host}): pass"))
         dispatcher.register(adapter(f=implementation))
         function(*args, backend="fast", **({"c": 3} if "c" in host else {}))
@@ -261,7 +240,7 @@ def test_an_implementation_without_a_signature_is_called_as_the_host_is() -> Non
         def __call__(self, *args: Any, **kwargs: Any) -> Any:
             return args, kwargs
 
-    dispatcher = make()
+    dispatcher = make("routing_lab")
     function = dispatcher.backend_dispatch(define("def f(a, b=1): return a"))
     dispatcher.register(adapter(f=Opaque()))
     for _ in range(2):
@@ -328,7 +307,7 @@ same = Refuses()
     ],
 )
 def test_at_its_default(default: Any, value: Any, at_default: bool) -> None:
-    dispatcher = make()
+    dispatcher = make("routing_lab")
     function = dispatcher.backend_dispatch(define("def f(x, k=default): return 'host'", default=default))
     dispatcher.register(adapter(f=lambda x: ("fast", x)))
     with warnings.catch_warnings(record=True) as caught:
@@ -351,7 +330,7 @@ def test_an_option_on_the_host_says_which_backend_knows_it() -> None:
 
 
 def test_an_option_of_another_backend() -> None:
-    dispatcher = make()
+    dispatcher = make("routing_lab")
     function = dispatcher.backend_dispatch(define("def f(x): return x"))
     dispatcher.register(adapter("fast", f=define("def f(x, *, size=1): return x")))
     dispatcher.register(adapter("slow", f=define("def f(x, *, other=1): return x")))
@@ -363,7 +342,7 @@ def test_an_option_of_another_backend() -> None:
 
 
 def test_an_option_in_a_fallback() -> None:
-    dispatcher = make()
+    dispatcher = make("routing_lab")
     function = dispatcher.backend_dispatch(define("def f(x): return x"))
     dispatcher.register(adapter("fast", f=define("def f(x, *, size=1): return x")))
     dispatcher.register(adapter("bare"))
@@ -391,7 +370,7 @@ def test_a_host_with_kwargs_takes_the_option_as_in_a_plain_call() -> None:
 
 
 def test_a_host_type_error_that_is_not_about_the_keyword_stays() -> None:
-    dispatcher = make()
+    dispatcher = make("routing_lab")
     function = dispatcher.backend_dispatch(define("def f(x): return x + 'a'"))
     dispatcher.register(adapter(f=define("def f(x, *, size=1): return x")))
     with pytest.raises(TypeError, match="unsupported operand"):
@@ -592,7 +571,7 @@ def test_any_call_of_any_two_signatures(host: Shape, theirs: Shape, data: st.Dat
     text = host.source({name: repr(value) for name, value in host.defaults.items()})
     plain = define(f"def f({text}): return 'host', locals()")
     their_text = theirs.source({name: repr(value) for name, value in theirs.defaults.items()})
-    dispatcher = make()
+    dispatcher = make("routing_lab")
     function = dispatcher.backend_dispatch(plain)
     dispatcher.register(adapter(f=define(f"def private_name({their_text}): return 'fast', locals()")))
     signature = inspect.signature(function)
@@ -628,7 +607,7 @@ def test_an_option_may_belong_to_a_backend_that_has_not_been_loaded(monkeypatch:
 
     waiting = importlib.metadata.EntryPoint("later", "no_such_module:Adapter", "routing_lab.backends")
     monkeypatch.setattr(importlib.metadata, "entry_points", lambda **_: importlib.metadata.EntryPoints([waiting]))
-    dispatcher = make()
+    dispatcher = make("routing_lab")
     function = dispatcher.backend_dispatch(define("def f(x): return 'host', x"))
     with pytest.raises(TypeError, match=r"unexpected keyword argument 'size'.*not loaded.*'later'"):
         function(0, size=1)
@@ -644,7 +623,7 @@ def test_an_option_may_belong_to_a_backend_that_has_not_been_loaded(monkeypatch:
 
 
 def test_what_a_body_selects_ends_with_the_call() -> None:
-    dispatcher = make()
+    dispatcher = make("routing_lab")
     choices = dispatcher.settings
 
     def body(x: Any) -> Any:
@@ -664,7 +643,7 @@ def test_what_a_body_selects_ends_with_the_call() -> None:
 
 
 def test_a_body_that_wakes_the_process_up_while_it_runs_on_the_host() -> None:
-    dispatcher = make()
+    dispatcher = make("routing_lab")
 
     def body(x: Any) -> Any:
         with dispatcher.settings.use_backend("fast"):
@@ -692,7 +671,7 @@ def test_names_of_other_types_take_the_long_way() -> None:
 
 
 def test_a_wrong_call_on_the_host_after_something_was_selected() -> None:
-    dispatcher = make()
+    dispatcher = make("routing_lab")
     function = dispatcher.backend_dispatch(define("def f(x): return 'host', x"))
     dispatcher.register(adapter(f=define("def f(x, *, size=1): return 'fast', x")))
     with dispatcher.settings.use_backend("fast"):
@@ -707,7 +686,7 @@ def test_a_wrong_call_on_the_host_after_something_was_selected() -> None:
 
 
 def test_traces_record_what_ran_and_what_was_raised() -> None:
-    dispatcher = make()
+    dispatcher = make("routing_lab")
     function = dispatcher.backend_dispatch(define("def f(x): return 'host', x"))
     dispatcher.register(adapter(f=lambda x: 1 / x))
     with dispatcher.settings.trace() as calls:
@@ -722,7 +701,7 @@ def test_traces_record_what_ran_and_what_was_raised() -> None:
 
 
 def test_bodies_that_run_in_steps_are_routed_when_they_are_called() -> None:
-    dispatcher = make()
+    dispatcher = make("routing_lab")
 
     def steps(x: Any, k: int = 1) -> Any:
         yield "host", x
@@ -749,7 +728,7 @@ def test_bodies_that_run_in_steps_are_routed_when_they_are_called() -> None:
 
 
 def test_a_wrong_call_with_cpu_before_anything_was_selected() -> None:
-    dispatcher = make()
+    dispatcher = make("routing_lab")
     function = dispatcher.backend_dispatch(define("def f(x): return 'host', x"))
     assert function(0) == ("host", 0)
     for _ in range(2):

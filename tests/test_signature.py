@@ -11,38 +11,16 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import pytest
+from labs import adapter, define, make
 
-from scverse_backends import BackendDispatcher
 from scverse_backends._signature import Placeholder, signature_of
 
 BACKEND = "backend: str | collections.abc.Sequence[str] | None = None"
 
 
-def make(**options: Any) -> BackendDispatcher:
-    return BackendDispatcher(
-        **{"entrypoint_group": "shown_lab.backends", "host_name": "shown_lab", "untrusted": "allow", **options}
-    )
-
-
-def adapter(name: str = "fast", **functions: Any) -> Any:
-    """Return an adapter object with these functions."""
-    made = type("Adapter", (), {})()
-    made.name = name
-    for key, function in functions.items():
-        setattr(made, key, function)
-    return made
-
-
-def define(source: str, **namespace: Any) -> Any:
-    """Return the function that a line of source defines."""
-    scope = {"__name__": "elsewhere", **namespace}
-    exec(compile(source, "<elsewhere>", "exec", dont_inherit=True), scope)
-    return next(value for key, value in scope.items() if inspect.isfunction(value) and key not in namespace)
-
-
 def shown(host: str, *theirs: tuple[str, str], **options: Any) -> Any:
     """Return a decorated function of one host, and of these backends by name and parameters."""
-    dispatcher = make()
+    dispatcher = make("shown_lab")
     function = dispatcher.backend_dispatch(**options)(define(f"def f({host}): return 'host'"))
     for name, parameters in theirs:
         dispatcher.register(adapter(name, f=define(f"def f({parameters}): return {name!r}")))
@@ -96,7 +74,7 @@ def test_the_order_does_not_depend_on_who_was_loaded_first() -> None:
 
 
 def test_names_are_merged_once_however_often_discovery_runs() -> None:
-    dispatcher = make()
+    dispatcher = make("shown_lab")
     function = dispatcher.backend_dispatch(define("def f(x): 'Doc.\\n\\nParameters\\n----------\\nx\\n    X.\\n'"))
     dispatcher.register(adapter(f=define("def f(x, *, size=1): pass")))
     before = str(inspect.signature(function)), function.__doc__
@@ -126,7 +104,7 @@ def test_two_backends_with_the_same_option(theirs: tuple[str, str], default: str
 
 
 def test_unregistering_takes_everything_out_again() -> None:
-    dispatcher = make()
+    dispatcher = make("shown_lab")
     function = dispatcher.backend_dispatch(
         define("def f(x: int) -> str: 'Doc.\\n\\nParameters\\n----------\\nx\\n    X.\\n'")
     )
@@ -147,7 +125,7 @@ def test_unregistering_takes_everything_out_again() -> None:
 
 
 def test_functions_decorated_after_a_backend_is_known_are_merged_at_once() -> None:
-    dispatcher = make()
+    dispatcher = make("shown_lab")
     dispatcher.register(adapter(f=define("def f(x, *, size=1): pass")))
     function = dispatcher.backend_dispatch(define("def f(x): pass"))
     assert "size" in inspect.signature(function).parameters
@@ -166,7 +144,7 @@ def f(x, *, a: "Grid" = None, b: list["Grid"] = None, c: Optional["Nowhere"] = N
 
 
 def test_annotations_are_evaluated_in_the_backends_namespace() -> None:
-    dispatcher = make()
+    dispatcher = make("shown_lab")
     function = dispatcher.backend_dispatch(define("def f(x: int) -> str: pass"))
     theirs = define(THEIR_MODULE)
     dispatcher.register(adapter(f=theirs))
@@ -196,7 +174,7 @@ def test_annotations_of_callable_objects_and_builtins() -> None:
     class Callable:
         def __call__(self, x: Any, *, size: Sequence[int] = ()) -> Any: ...
 
-    dispatcher = make()
+    dispatcher = make("shown_lab")
     function = dispatcher.backend_dispatch(define("def f(x): pass"))
     dispatcher.register(adapter(f=Callable()))
     assert inspect.signature(function).parameters["size"].annotation == Sequence[int]
@@ -217,7 +195,7 @@ def the_hosts(x: int, *, k: Any = 1, **others: Any) -> str:
 @pytest.fixture
 def merged() -> tuple[inspect.Signature, inspect.Signature]:
     """A merged signature, and a plain one with the same contents."""
-    dispatcher = make()
+    dispatcher = make("shown_lab")
     function = dispatcher.backend_dispatch(the_hosts)
     dispatcher.register(adapter(the_hosts=define("def f(x, *, size=3): pass")))
     signature = inspect.signature(function)
@@ -260,7 +238,7 @@ def test_replace(merged: tuple[Any, Any]) -> None:
 
 
 def test_it_shows_what_is_merged_at_that_moment() -> None:
-    dispatcher = make()
+    dispatcher = make("shown_lab")
     function = dispatcher.backend_dispatch(the_hosts)
     signature = inspect.signature(function)
     frozen = copy.copy(signature)
@@ -304,7 +282,7 @@ class Leaving(inspect.Signature):
 
 @pytest.mark.parametrize("signature", ["text", Lying(), Leaving()])
 def test_a_foreign_signature_that_misbehaves_loses_only_the_merge(signature: Any) -> None:
-    dispatcher = make()
+    dispatcher = make("shown_lab")
     function = dispatcher.backend_dispatch(define("def f(x): pass"))
     dispatcher.register(adapter(f=Liar(signature)))
     assert list(inspect.signature(function).parameters) == ["x", "backend"]
@@ -317,7 +295,7 @@ def test_ctrl_c_passes() -> None:
         def parameters(self) -> Any:
             raise KeyboardInterrupt
 
-    dispatcher = make()
+    dispatcher = make("shown_lab")
     function = dispatcher.backend_dispatch(define("def f(x): pass"))
     with pytest.raises(KeyboardInterrupt):
         dispatcher.register(adapter(f=Liar(Interrupted())))
@@ -329,7 +307,7 @@ def test_ctrl_c_in_a_repr_passes() -> None:
         def __repr__(self) -> str:
             raise KeyboardInterrupt
 
-    dispatcher = make()
+    dispatcher = make("shown_lab")
     function = dispatcher.backend_dispatch(define("def f(x): pass"))
     with pytest.raises(KeyboardInterrupt):
         dispatcher.register(adapter(f=define("def f(x, *, size=default): pass", default=Interrupted())))
@@ -344,7 +322,7 @@ def test_a_docstring_that_cannot_be_read_loses_only_the_description() -> None:
         def __doc__(self) -> Any:  # type: ignore[override]  # the point of the test.
             raise RuntimeError
 
-    dispatcher = make()
+    dispatcher = make("shown_lab")
     function = dispatcher.backend_dispatch(define("def f(x): pass"))
     dispatcher.register(adapter(f=Undocumented()))
     assert "size" in inspect.signature(function).parameters
