@@ -125,11 +125,18 @@ def _lying(function: Any) -> Any:
         # What is shown is not what Python checks.
         (lambda a, b=1: 0, _wrapping(lambda a, b=1: 0), False),
         (lambda a, b=1: 0, _lying(lambda a, **kw: 0), False),
-        (lambda x: 0, Engine().run, False),
+        (lambda x: 0, functools.partial(lambda x: 0), False),
     ],
 )
 def test_calls_that_need_no_check_of_ours(host: Any, implementation: Any, *, exact: bool) -> None:
     assert (plan_for(implementation, host).exact is implementation) is exact
+
+
+@pytest.mark.parametrize("host", [lambda x: 0, lambda y: 0])
+def test_a_method_is_known_by_its_function(host: Any) -> None:
+    plan = plan_for(Engine().run, host)
+    assert (plan.exact_function is Engine.run) is ("x" in names(host).by_keyword)
+    assert plan.exact is not plan.implementation
 
 
 def test_a_plan_that_enters_a_state_is_a_copy() -> None:

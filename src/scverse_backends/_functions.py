@@ -104,17 +104,17 @@ def plain_maker(dispatch: Dispatch) -> Maker:  # noqa: PLR0915 - see the wrapper
                     )
                 except Exception:  # noqa: BLE001 - asked again, and told apart, on the long way.
                     return dispatch.call(record, backend, args, kwargs)
-                if implementation is not plan.exact and (
+                if not (
+                    implementation is plan.exact
+                    or (
+                        type(implementation) is MethodType
+                        and implementation.__func__ is plan.exact_function
+                        and implementation.__self__ is plan.owner
+                    )
+                ) and (
                     len(args) > plan.aligned
                     or (kwargs and not plan.direct.issuperset(kwargs))
-                    or (
-                        implementation is not plan.implementation
-                        and not (
-                            type(implementation) is MethodType
-                            and implementation.__func__ is plan.function
-                            and implementation.__self__ is plan.owner
-                        )
-                    )
+                    or (implementation is not plan.implementation and not plan.is_for(implementation))
                 ):
                     return dispatch.call(record, backend, args, kwargs)
             variable = selection.variable

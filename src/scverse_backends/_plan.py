@@ -56,8 +56,9 @@ class Plan:
     """How calls of one host function reach one implementation.
 
     ``aligned`` and ``direct`` tell the calls that are forwarded as they are: at most so many positional arguments, no
-    other keywords. ``exact`` is the implementation if that holds for every call that it takes. The state that such a
-    call enters is kept from the last call, with what was selected outside.
+    other keywords. ``exact`` is the implementation (of a bound method, ``exact_function`` the function) if that holds
+    for every call that it takes. The state that such a call enters is kept from the last call, with what was selected
+    outside.
     """
 
     __slots__ = (
@@ -69,6 +70,7 @@ class Plan:
         "choice",
         "direct",
         "exact",
+        "exact_function",
         "function",
         "implementation",
         "inner",
@@ -105,10 +107,14 @@ class Plan:
         self.aligned = -1
         self.direct: frozenset[str] | _Anything = frozenset()
         self.exact: object = _NEVER
+        self.exact_function: object = _NEVER
         if router is not None and can_run is None:
             self.aligned, self.direct = router.forwardable()
-            if self.aligned >= 0 and router.same_parameters() and _shows_its_own(implementation):
-                self.exact = implementation
+            if self.aligned >= 0 and router.same_parameters():
+                if is_method and _shows_its_own(self.function):
+                    self.exact_function = self.function
+                elif _shows_its_own(implementation):
+                    self.exact = implementation
         self.choice: Choice | None = None
         # Any, since it is `None` in plans that no call finds: those have not gone through :meth:`entering`.
         self.outer: Any = None
