@@ -57,6 +57,8 @@ CORE = (
     "_classes",
     "_discovery",
     "_machinery",
+    "_problem",
+    "_side_by_side",
     "_contract",
     "_protocols",
     "_dispatcher",

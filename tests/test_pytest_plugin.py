@@ -383,7 +383,7 @@ def test_tracebacks_show_the_test_and_the_check_only(suite):
     )
     result.assert_outcomes(failed=2)
     shown = result.stdout.str()
-    assert "This option shows in the host's help without a word." in shown
+    assert "This option shows in the host's help without a description." in shown
     assert "assert HOST.double(21".replace("HOST", suite.host) in shown
     assert "in check_double" in shown or "def check_double" in shown
     assert "_conformance.py" not in shown

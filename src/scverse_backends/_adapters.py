@@ -104,11 +104,6 @@ def describe_error(error: BaseException) -> str:
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
-def describe_origin(record: EntryPointRecord) -> str:
-    """Return who provides an entry point, for a message."""
-    return record.origin
-
-
 def _formatted(error: BaseException) -> str:
     import traceback  # only a failure pays for this import.
 
@@ -230,7 +225,7 @@ def _aliases(
     record: EntryPointRecord, trust: Trust, owner: TrustedBackend | None, aliases: Any, notices: list[Notice]
 ) -> list[str]:
     """Return the usable aliases; the seed's contract admits a list, tuple or set of strings."""
-    origin = describe_origin(record)
+    origin = record.origin
     try:
         if not isinstance(aliases, COLLECTIONS):
             given = _quoted(aliases).strip() or type(aliases).__name__
@@ -394,7 +389,8 @@ def declares(adapter: Any, attribute: str) -> bool:
         return False
     static = _static_lookup(adapter, attribute)
     if static is MISSING:
-        return _listed(adapter) is not None
+        # What ``__all__`` names and the module does not have may still be provided lazily.
+        return _listed(adapter) is not None and _static_lookup(adapter, "__getattr__") is not MISSING
     # What is neither callable nor computed on access is no implementation, and a call would say so.
     # A foreign type, of which nothing is known but what is asked here.
     return not _is_module(static) and (callable(static) or hasattr(type(static), "__get__"))  # pyright: ignore[reportUnknownArgumentType]

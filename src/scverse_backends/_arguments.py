@@ -54,8 +54,18 @@ class Given:
         """What the host's ``**kwargs`` takes."""
 
 
-def bind(function: str, host: Names, options: frozenset[str], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Given:
+def bind(
+    function: str,
+    host: Names,
+    options: frozenset[str],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    *,
+    constructs: bool = False,
+) -> Given:
     """Sort the arguments of a call by name, as Python does when it calls a function of the merged signature.
+
+    Who constructs an object calls a method, whose ``self`` Python counts in its errors.
 
     Raises
     ------
@@ -79,25 +89,27 @@ def bind(function: str, host: Names, options: frozenset[str], args: tuple[Any, .
     if valid and given.named.keys() >= set(host.required):
         return given
     others = {name: value for name, value in kwargs.items() if name not in given.options}
-    raise InvalidCall(function, host, args, others)
+    raise InvalidCall(function, host, args, others, constructs=constructs)
 
 
 class InvalidCall(TypeError):  # noqa: N818 - a ``TypeError`` to whoever catches it, and named for what is wrong.
     """A call that no function of the host's signature takes."""
 
-    def __init__(self, function: str, host: Names, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        text = _plain_error(function, host, args, kwargs)
+    def __init__(
+        self, function: str, host: Names, args: tuple[Any, ...], kwargs: dict[str, Any], *, constructs: bool
+    ) -> None:
+        text = _plain_error(function, host, args, kwargs, ["_self_"] if constructs else [])
         super().__init__(text)
         unknown = (name for name in kwargs if name not in host.all)
         self.keyword = next((name for name in unknown if f"unexpected keyword argument {name!r}" in text), None)
         """The keyword that neither side takes, if that is what is wrong."""
 
 
-def _plain_error(function: str, host: Names, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+def _plain_error(function: str, host: Names, args: tuple[Any, ...], kwargs: dict[str, Any], before: list[str]) -> str:
     """Return what Python says to a wrong call, which depends on its version: it is asked with an empty function."""
-    parameters = [f"{name}=None" if name in host.defaults else name for name in host.positional]
+    parameters = [*before, *(f"{name}=None" if name in host.defaults else name for name in host.positional)]
     if host.positional_only:
-        parameters.insert(len(host.positional_only), "/")
+        parameters.insert(len(before) + len(host.positional_only), "/")
     if host.keyword_only:
         parameters += ["*", *(f"{name}=None" if name in host.defaults else name for name in host.keyword_only)]
     if host.takes_any:
@@ -108,7 +120,7 @@ def _plain_error(function: str, host: Names, args: tuple[Any, ...], kwargs: dict
     stand_in.__qualname__ = function
     text = ""
     try:
-        stand_in(*args, **kwargs)
+        stand_in(*before, *args, **kwargs)
     except TypeError as error:
         text = str(error)
     return text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scverse_backends._adapters import Failure, describe_origin
+from scverse_backends._adapters import Failure
 from scverse_backends.exceptions import BackendConflictWarning, BackendLoadWarning, UntrustedBackendWarning
 
 TYPE_CHECKING = False
@@ -44,7 +44,7 @@ def _warnings(
             yield (
                 ("failed", entry),
                 BackendLoadWarning(
-                    f"The {describe_origin(entry.record)} {verb}: {entry.outcome.text}.{advice}",
+                    f"The {entry.record.origin} {verb}: {entry.outcome.text}.{advice}",
                     backend=entry.record.name,
                     distribution=entry.record.distribution,
                 ),
@@ -53,7 +53,7 @@ def _warnings(
         yield ("notice", str(ambiguity)), ambiguity
     untrusted = [backend for backend in registry.available() if not backend.trusted]
     if untrusted and warn_untrusted:
-        listed = "; ".join(f"{backend.name!r} ({describe_origin(backend.record)})" for backend in untrusted)
+        listed = "; ".join(f"{backend.name!r} ({backend.record.origin})" for backend in untrusted)
         yield (
             ("untrusted listing", listed),
             UntrustedBackendWarning(

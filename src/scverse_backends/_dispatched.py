@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from types import FunctionType
 from weakref import ref
 
 from scverse_backends._arguments import BACKEND_PARAMETER, Names
@@ -111,9 +112,18 @@ class Dispatched:
         return f"{getattr(shown, '__module__', '?')}.{getattr(shown, '__qualname__', self.name)}"
 
     @property
+    def constructor(self) -> FunctionType | None:
+        """The method that Python checks the arguments of a construction by, where a class has one written in Python."""
+        if not self.is_class:
+            return None
+        made = self.wrapper_ref()
+        methods = (getattr(made, name, None) for name in ("__new__", "__init__"))
+        return next((method for method in methods if isinstance(method, FunctionType)), None)
+
+    @property
     def plain_name(self) -> str:
         """The function's name in the errors that Python raises for a wrong call."""
-        return str(getattr(self.function, "__qualname__", self.name))
+        return str(getattr(self.constructor or self.function, "__qualname__", self.name))
 
     # -- how it is called --------------------------------------------------------------------------------------------
 

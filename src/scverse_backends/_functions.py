@@ -115,6 +115,7 @@ def plain_maker(dispatch: Dispatch) -> Maker:  # noqa: PLR0915 - see the wrapper
                     len(args) > plan.aligned
                     or (kwargs and not plan.direct.issuperset(kwargs))
                     or (implementation is not plan.implementation and not plan.is_for(implementation))
+                    or (plan.needs_all is not None and not plan.needs_all(args, kwargs))
                 ):
                     return dispatch.call(record, backend, args, kwargs)
             variable = selection.variable
@@ -250,6 +251,8 @@ def dispatch_function(
             f"host."
         )
     attribute = name if name is not None else getattr(function, "__name__", None)
+    if name is not None and (not isinstance(name, str) or not name):
+        raise TypeError(f"{_named(function)}: name={name!r:.60} is no name that a backend could give its function.")
     if not isinstance(attribute, str):
         raise TypeError(f"{_named(function)} has no __name__: say which name backends use, with name=....")
     own = None

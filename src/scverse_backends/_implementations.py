@@ -147,7 +147,8 @@ class Implementations:
         """
         options = plan.router.options if plan.router is not None else frozenset[str]()
         try:
-            return bind(record.plain_name, record.host_names(), options, args, kwargs)
+            constructs = record.constructor is not None
+            return bind(record.plain_name, record.host_names(), options, args, kwargs, constructs=constructs)
         except InvalidCall as error:
             unknown = error.keyword
             more = self._unexpected(record, unknown, plan.backend.name) if unknown is not None else None

@@ -11,11 +11,12 @@ from importlib import import_module
 from typing import cast
 
 from scverse_backends._adapters import MISSING, Backend, Failure, describe_error, exported
-from scverse_backends._contract import Problem, adapter_problems, failure_problems, function_problems
+from scverse_backends._contract import adapter_problems, failure_problems, function_problems
 from scverse_backends._dispatcher import BackendDispatcher
-from scverse_backends._entry_points import RegisteredRecord
+from scverse_backends._entry_points import RegisteredRecord, installed_version
 from scverse_backends._labels import CPU, did_you_mean, problem, suggestions
 from scverse_backends._live import live_dispatchers
+from scverse_backends._problem import Problem
 from scverse_backends.exceptions import BackendError, UnknownBackendError
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "holders",
     "implements",
     "inspected",
+    "installed_version",
     "live",
     "observed",
     "provide",

@@ -90,6 +90,8 @@ class Machinery:
             if leads_to(function, record.wrapper_ref()):
                 return record
         name = getattr(function, "__qualname__", repr(function))
+        if isinstance(function, str):
+            raise TypeError(f"{name} is the name of a function: give the function itself, without quotes.")
         known = listing(self.functions())
         raise TypeError(f"{name} is not dispatched by this host. What it dispatches: {known}.")
 

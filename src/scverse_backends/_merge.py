@@ -14,7 +14,7 @@ from scverse_backends._adapters import MISSING, describe_error, exported, export
 from scverse_backends._dispatched import leads_to
 from scverse_backends._docs import Offer, Option, add_options
 from scverse_backends._docs_read import parameter_docs
-from scverse_backends._labels import CPU, listing
+from scverse_backends._labels import CPU, listing, suggestions
 from scverse_backends._signature import (
     MergedSignature,
     contributions,
@@ -123,11 +123,14 @@ class Merger:
         where = "the host implementation" if ran == CPU else f"backend {ran!r}"
         knowing = [name for name, found in record.contributions.items() if any(c.name == keyword for c in found)]
         waiting = [entry.record.name for entry in self._registry.entries() if entry.outcome is None]
-        if not knowing and not waiting:
+        options = {c.name: name for name, found in sorted(record.contributions.items()) for c in found}
+        likely = suggestions(keyword, options)[:1] if not knowing else ()
+        if not knowing and not waiting and not likely:
             return None
         parts = [f"It ran on {where}, which does not take it."]
         if knowing:
             parts.append(f"Loaded backends that do: {listing(sorted(knowing))}; choose one with backend=.")
+        parts += [f"Did you mean {option!r}, an option of backend {options[option]!r}?" for option in likely]
         if waiting:
             parts.append(f"Backends not loaded yet may take it: {listing(waiting)}; choose one with backend=.")
         return " ".join(parts)

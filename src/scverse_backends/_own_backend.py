@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import wraps
 
-from scverse_backends._arguments import BACKEND_PARAMETER, Names, bind
+from scverse_backends._arguments import BACKEND_PARAMETER, InvalidCall, Names, bind
 from scverse_backends._signature import signature_of
 from scverse_backends._steps import driver_for, like
 
@@ -43,7 +43,10 @@ class OwnBackend:
         """Raise Python's error for a wrong call with the name that callers know the parameter by."""
         names = Names(self.in_signature(signature_of(function)).parameters.values())
         given = {self.name if name == BACKEND_PARAMETER else name: value for name, value in kwargs.items()}
-        bind(getattr(function, "__qualname__", repr(function)), names, frozenset(), args, given)
+        try:
+            bind(getattr(function, "__qualname__", repr(function)), names, frozenset(), args, given)
+        except InvalidCall as error:
+            raise TypeError(str(error)) from None
 
     def in_signature(self, signature: Signature) -> Signature:
         """Return a signature with the parameter under its new name."""

@@ -76,6 +76,7 @@ class Plan:
         "inner",
         "key",
         "namespace",
+        "needs_all",
         "outer",
         "owner",
         "router",
@@ -108,12 +109,15 @@ class Plan:
         self.direct: frozenset[str] | _Anything = frozenset()
         self.exact: object = _NEVER
         self.exact_function: object = _NEVER
+        honest = _shows_its_own(self.function if is_method else implementation)
+        # Python checks what a plain function shows. Of any other callable nobody knows who checks what it shows.
+        self.needs_all = None if honest or router is None else router.is_complete
         if router is not None and can_run is None:
             self.aligned, self.direct = router.forwardable()
-            if self.aligned >= 0 and router.same_parameters():
-                if is_method and _shows_its_own(self.function):
+            if self.aligned >= 0 and honest and router.same_parameters():
+                if is_method:
                     self.exact_function = self.function
-                elif _shows_its_own(implementation):
+                else:
                     self.exact = implementation
         self.choice: Choice | None = None
         # Any, since it is `None` in plans that no call finds: those have not gone through :meth:`entering`.
@@ -145,7 +149,7 @@ class Plan:
 class _Router:
     """The mapping of arguments by name."""
 
-    __slots__ = ("_backend", "_function", "_host", "_implementation", "_renamed", "options")
+    __slots__ = ("_backend", "_function", "_host", "_implementation", "_renamed", "_required", "options")
 
     def __init__(
         self,
@@ -163,8 +167,9 @@ class _Router:
         self._renamed = {
             new: old for new, old in renamed.items() if new not in implementation.all and old[0] in implementation.all
         }
-        old_names = {old for old, _ in self._renamed.values()}
-        self.options = backend_only(host, implementation) - old_names
+        self._required = frozenset(host.required)
+        # Old names are nobody's options, also where an implementation knows the new one beside them.
+        self.options = backend_only(host, implementation) - {old for old, _ in renamed.values()}
 
     def forwardable(self) -> tuple[int, frozenset[str] | _Anything]:
         """Return how many positional arguments and which keywords can be forwarded as they are; -1 for none at all."""
@@ -186,6 +191,11 @@ class _Router:
             refused = {*self._renamed, *implementation.positional_only}
             return aligned, (host.by_keyword - refused) | self.options
         return aligned, (host.by_keyword & implementation.by_keyword) | self.options
+
+    def is_complete(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+        """Whether a call that can be forwarded gives everything that is required, and nothing twice."""
+        by_position = self._host.positional[: len(args)]
+        return kwargs.keys().isdisjoint(by_position) and self._required.issubset((*by_position, *kwargs))
 
     def same_parameters(self) -> bool:
         """Whether every call that the implementation takes is one of the merged signature, and means the same."""

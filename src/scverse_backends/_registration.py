@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scverse_backends._adapters import Backend, Failure, describe_origin
+from scverse_backends._adapters import Backend, Failure
 from scverse_backends.exceptions import UnknownBackendError
 
 TYPE_CHECKING = False
@@ -37,7 +37,7 @@ def register(registry: Registry, record: RegisteredRecord) -> str:
         by_hand = taken[0] in registry.registered()
         hint = f"unregister({outcome.name!r}) first" if by_hand else "give the adapter another name"
         raise ValueError(
-            f"The adapter cannot be registered: {describe_origin(taken[0].record)} bears the name {outcome.name!r} "
+            f"The adapter cannot be registered: {taken[0].record.origin} bears the name {outcome.name!r} "
             f"already. Please {hint}."
         )
     registry.add(entry)

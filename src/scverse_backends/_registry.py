@@ -12,7 +12,7 @@ from __future__ import annotations
 from _thread import RLock, get_ident
 
 from scverse_backends import _log
-from scverse_backends._adapters import UNLISTED, UNVERIFIABLE, Backend, Failure, Notice, describe_origin, load
+from scverse_backends._adapters import UNLISTED, UNVERIFIABLE, Backend, Failure, Notice, load
 from scverse_backends._answers import NO_ANSWERS, Answers, Entry, rank
 from scverse_backends._entry_points import forget_finder_caches, list_entry_points
 from scverse_backends.exceptions import BackendConflictWarning, BackendLoadWarning
@@ -129,7 +129,7 @@ class Registry:
             entry.loading.add(thread)
             if outcome is not None:
                 forget_finder_caches()  # What it failed for the want of may have been installed since.
-            _log.debug("loading %s (%s)", describe_origin(entry.record), entry.record.value)
+            _log.debug("loading %s (%s)", entry.record.origin, entry.record.value)
             result, notices = self._read(entry)
         finally:
             entry.loading.discard(thread)
@@ -281,7 +281,7 @@ class Registry:
         for entry in self.known_entries():
             found += entry.notices
         for label, winner, loser in self.conflicts():
-            first, second = describe_origin(winner.record), describe_origin(loser.record)
+            first, second = winner.record.origin, loser.record.origin
             verb = "holds it, although it cannot be loaded" if winner.failed else "answers to it"
             by_hand = sum(entry in self._registered for entry in (winner, loser))
             found.append(
@@ -311,7 +311,7 @@ def _kept(entry: Entry, known: Entry | None) -> Entry:
 
 
 def _log_failure(entry: Entry, failure: Failure) -> None:
-    origin = describe_origin(entry.record)
+    origin = entry.record.origin
     _log.warning("%s gives no backend: %s", origin, failure.text)
     if failure.traceback:
         _log.debug("%s: %s", origin, failure.traceback)

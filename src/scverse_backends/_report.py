@@ -269,14 +269,16 @@ def _unusable(entry: Entry, failure: Failure) -> BackendInfo:
     error = failure.error
     if error is None and not failure.refused:
         error = BackendLoadError(failure.text, backend=record.name, distribution=record.distribution)
+    # Metadata has verified some before they failed, and what fails is no reason to distrust it.
+    owner = next((claim for claim in entry.claims if claim.verifiable), None) if not failure.refused else None
     return BackendInfo(
         name=record.name,
-        aliases=(),
+        aliases=owner.aliases if owner is not None and owner.name == record.name else (),
         distribution=record.distribution,
         version=record.version,
         entry_point=_point(entry),
-        trusted=False,
-        reason=failure.text,
+        trusted=owner is not None,
+        reason=failure.text if owner is None else None,
         state="refused" if failure.refused else "failed",
         error=error,
         functions=(),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from scverse_backends._adapters import Backend, Failure, describe_origin
-from scverse_backends._entry_points import installed_version
+from scverse_backends._adapters import Backend, Failure
+from scverse_backends._entry_points import installed_version, normalize_distribution
 from scverse_backends._labels import CPU, did_you_mean, listing, plain, suggestions
 from scverse_backends._state import CPU_CHOICE, Choice
 from scverse_backends.exceptions import (
@@ -229,7 +229,7 @@ class Resolver:
         """Warn when a backend that the host does not vouch for is used for the first time."""
         if backend.trusted or not self.warns_untrusted:
             return
-        origin = describe_origin(backend.record)
+        origin = backend.record.origin
         self._warner.warn_once(
             ("untrusted", backend.name, backend.distribution),
             UntrustedBackendWarning(
@@ -270,15 +270,16 @@ class Resolver:
                 host=self.host,
                 source=source,
             )
-        likely = suggestions(name, [CPU, *available, *self._installable()])
+        likely = self._provided_by(name) or suggestions(name, [CPU, *available, *self._installable()])
         failed = self._failed_names()
         may_be = (
             f" It may be a name of {listing(failed)}, which failed to load: settings.backends() shows why."
             if failed
             else ""
         )
+        several = " Several names are a list, backend=['a', 'b']." if "," in name else ""
         return UnknownBackendError(
-            f"Unknown backend {name!r:.140} for {self.host}.{did_you_mean(likely)} "
+            f"Unknown backend {name!r:.140} for {self.host}.{several}{did_you_mean(likely)} "
             f"Available: {self._available_text()}.{may_be}",
             host=self.host,
             backend=name,
@@ -286,6 +287,12 @@ class Resolver:
             failed=failed,
             source=source,
         )
+
+    def _provided_by(self, distribution: str) -> tuple[str, ...]:
+        """Return the backends that an installed distribution provides, whose name users know from installing it."""
+        wanted = normalize_distribution(distribution)
+        installed = [(one.name, one.distribution) for one in self._registry.available()]
+        return tuple(name for name, provider in installed if provider and normalize_distribution(provider) == wanted)
 
     def _installable(self) -> Iterable[str]:
         """Yield the names of trusted backends that could be installed; one that is there and fails is none."""
@@ -297,7 +304,7 @@ class Resolver:
         failure = entry.outcome
         assert isinstance(failure, Failure)
         error = BackendLoadError(
-            f"Backend {name!r} ({describe_origin(entry.record)}) cannot be used: {failure.text}. "
+            f"Backend {name!r} ({entry.record.origin}) cannot be used: {failure.text}. "
             f"{failure.advice}, or use backend='cpu'.",
             host=self.host,
             backend=name,
@@ -312,7 +319,7 @@ class Resolver:
         failure = entry.outcome
         assert isinstance(failure, Failure)
         return UnknownBackendError(
-            f"Backend {name!r} ({describe_origin(entry.record)}) is refused: {failure.text}. "
+            f"Backend {name!r} ({entry.record.origin}) is refused: {failure.text}. "
             f"Available: {self._available_text()}.",
             host=self.host,
             backend=name,
@@ -329,7 +336,7 @@ class Resolver:
         for entry in verified:
             if isinstance(entry.outcome, Backend):
                 return BackendLoadError(
-                    f"Backend {name!r} cannot be used: {describe_origin(entry.record)} is trusted to provide it, but "
+                    f"Backend {name!r} cannot be used: {entry.record.origin} is trusted to provide it, but "
                     f"its adapter calls itself {entry.outcome.name!r}. Tell its authors, or use backend='cpu'.",
                     host=self.host,
                     backend=name,
@@ -366,7 +373,7 @@ class Resolver:
         """Say which entry points seem to be the trusted backend without being it."""
         trust = self._registry.trust
         refused = [
-            f" The {describe_origin(entry.record)} was refused: {why}."
+            f" The {entry.record.origin} was refused: {why}."
             for entry in self._registry.known_entries()
             if owner not in entry.claims
             and (trust.impersonates(entry.record) is owner or owner.from_distribution(entry.record))

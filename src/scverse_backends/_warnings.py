@@ -42,7 +42,7 @@ class Warner:
 
     def warn_plainly(self, message: Warning | str, category: type[Warning], chain: Iterable[CodeType] = ()) -> None:
         """Give any warning on the user's line."""
-        frame = self._user_frame(tuple(chain))
+        frame = self._user_frame(tuple(chain) or tuple(_chain_of_call(sys._getframe(1))))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # see below.
         namespace = frame.f_globals
         warnings.warn_explicit(
             message,
@@ -118,3 +118,14 @@ class Warner:
     def _belongs_to_host(self, frame: FrameType) -> bool:
         name = frame.f_globals.get("__name__")
         return isinstance(name, str) and name.partition(".")[0] in self._packages
+
+
+def _chain_of_call(frame: FrameType | None) -> Iterable[CodeType]:
+    """Return the chain of the dispatched function whose call leads here, which a frame of this library knows."""
+    while frame is not None and frame.f_code.co_filename.startswith(_LIBRARY):
+        codes = getattr(frame.f_locals.get("record"), "codes", None)
+        if codes is not None:
+            chain: Iterable[CodeType] = codes()
+            return chain
+        frame = frame.f_back
+    return ()

@@ -22,7 +22,7 @@ FOUND = {
     "wrong_default": ("check: embed(n_components)", "Its default is 3 here and 2 in the host."),
     "renamed_required_parameter": ("check: embed(data)", "The host may have renamed 'matrix'."),
     "renamed_option": ("check: compute_score(features)", "The host may have renamed 'genes'."),
-    "undocumented_option": ("check: embed(threads)", "without a word"),
+    "undocumented_option": ("check: embed(threads)", "without a description"),
     "misspelt_export": ("check: compute_scores", "No host function has this name"),
     "wrong_numerics": ("conformance: embed", "Not equal to tolerance"),
     "wrong_sign": ("conformance: embed", "Not equal to tolerance"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, final, overload
 
-from scverse_backends._inside import Problem, inspected
-from scverse_backends.exceptions import BackendContractError
+from scverse_backends._inside import Problem, inspected, installed_version
+from scverse_backends.exceptions import BackendContractError, BackendLoadError, BackendNotInstalledError
 from scverse_backends.testing._import_cost import import_seconds
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from scverse_backends import BackendDispatcher
 
 _SLOW: Final = 1.0
+_NAMES: Final = "Group, entry point and adapter need the names that the host configured for this distribution."
 _ORDER: Final = ("error", "warning", "note")
 
 
@@ -125,7 +126,8 @@ def check_backend(dispatcher: BackendDispatcher, backend: str) -> CheckReport:
     Raises
     ------
     BackendError
-        If nothing of that name is installed, and for ``"cpu"``, the host itself.
+        If nothing of that name is installed, and for ``"cpu"``, the host itself. What is installed and not found
+        under the names that the host trusts is reported.
     TypeError
         If `dispatcher` is none, or `backend` is no string.
 
@@ -149,7 +151,16 @@ def check_backend(dispatcher: BackendDispatcher, backend: str) -> CheckReport:
     >>> report[0].message
     'Its default is 1.0 here and 2.0 in the host.'
     """
-    found = inspected(dispatcher, backend)
+    try:
+        found = inspected(dispatcher, backend)
+    except (BackendLoadError, BackendNotInstalledError) as error:
+        # For its author, a backend that is installed and cannot be found is one that was checked and is broken.
+        version = installed_version(error.distribution) if error.distribution else None
+        if version is None:
+            raise
+        problem = Problem(None, None, "error", str(error), _NAMES)
+        host = dispatcher.host_name
+        return CheckReport([problem], host=host, backend=backend, distribution=error.distribution, version=version)
     problems = list(found.problems())
     record = found.record
     if record.module and not found.traceback:
