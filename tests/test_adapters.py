@@ -7,18 +7,9 @@ from types import ModuleType
 
 import pytest
 
-from scverse_backends._adapters import (
-    MISSING,
-    Backend,
-    Failure,
-    declares,
-    describe_error,
-    exported,
-    exported_if_loaded,
-    exports,
-    load,
-)
+from scverse_backends._adapters import Backend, Failure, describe_error, load
 from scverse_backends._entry_points import RegisteredRecord
+from scverse_backends._exports import MISSING, declares, exported, exported_if_loaded, exports
 from scverse_backends._trust import Trust
 
 

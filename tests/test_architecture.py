@@ -23,6 +23,7 @@ CORE = (
     "_warnings",
     "_entry_points",
     "_trust",
+    "_exports",
     "_adapters",
     "_live",
     "_answers",

@@ -9,8 +9,9 @@ import inspect
 from types import ModuleType
 from typing import cast
 
-from scverse_backends._adapters import MISSING, Failure, describe_error, exported, exports
+from scverse_backends._adapters import Failure, describe_error
 from scverse_backends._dispatched import leads_to
+from scverse_backends._exports import MISSING, exported, exports
 from scverse_backends._labels import suggestions
 from scverse_backends._problem import Problem
 from scverse_backends._side_by_side import SAME_ARGUMENTS, Signatures, can_run_problems

@@ -135,6 +135,8 @@ class Dispatch:
         """Decide what runs, and the state that it runs in."""
         epoch = self.epoch
         if requested is None:
+            if call is not None:
+                call.requested = self.selection.environment()  # Until it is known to be something that can run.
             choice, source = self.selection.effective()
             entered = state
         else:

@@ -6,6 +6,9 @@ import costs more than everything else in this package together.
 
 from __future__ import annotations
 
+import os
+import sys
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -96,7 +99,17 @@ class EntryPointRecord:
         """Take over the adapter's name where the record came without one."""
 
     def load(self) -> object:
-        """Import what the entry point refers to."""
+        """Import what the entry point refers to.
+
+        Raises
+        ------
+        ValueError
+            If it refers to nothing that could be imported.
+        """
+        from importlib.metadata import EntryPoint
+
+        if issubclass(type(self._entry_point), EntryPoint) and EntryPoint.pattern.match(self.value) is None:
+            raise ValueError(f"{self.value!r} is no reference of the form 'module' or 'module:object'")
         return self._entry_point.load()
 
     def same_as(self, other: EntryPointRecord) -> bool:
@@ -275,6 +288,19 @@ def installed_version(distribution: str) -> str | None:
 
     installed = _attempt(lambda: importlib.metadata.distribution(distribution))
     return None if installed is None else _told(installed, "version", "Version")
+
+
+def search_path() -> object:
+    """Return what changes when a distribution is installed or removed, without reading any metadata."""
+    import importlib.metadata
+
+    found: list[object] = [importlib.metadata.entry_points]
+    for folder in sys.path:
+        try:
+            found.append((folder, os.stat(folder or ".").st_mtime_ns))  # noqa: PTH116 - pathlib costs more than this.
+        except (OSError, ValueError, TypeError):
+            found.append(folder)
+    return found
 
 
 def forget_finder_caches() -> None:

@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import cast
 
-from scverse_backends._adapters import MISSING, Backend, Failure, describe_error, exported
+from scverse_backends._adapters import Backend, Failure, describe_error
 from scverse_backends._contract import adapter_problems, failure_problems, function_problems
 from scverse_backends._dispatcher import BackendDispatcher
 from scverse_backends._entry_points import RegisteredRecord, installed_version
+from scverse_backends._exports import MISSING, exported
 from scverse_backends._labels import CPU, did_you_mean, problem, suggestions
 from scverse_backends._live import live_dispatchers
 from scverse_backends._problem import Problem

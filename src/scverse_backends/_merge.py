@@ -10,10 +10,11 @@ from _thread import RLock
 from inspect import Signature
 from weakref import ref
 
-from scverse_backends._adapters import MISSING, describe_error, exported, exported_if_loaded
+from scverse_backends._adapters import describe_error
 from scverse_backends._dispatched import leads_to
 from scverse_backends._docs import Offer, Option, add_options
 from scverse_backends._docs_read import parameter_docs
+from scverse_backends._exports import MISSING, exported, exported_if_loaded
 from scverse_backends._labels import CPU, listing, suggestions
 from scverse_backends._signature import (
     MergedSignature,

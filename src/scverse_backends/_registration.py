@@ -54,7 +54,8 @@ def unregister(registry: Registry, name: str, host: str) -> None:
     """
     for entry in registry.registered():
         outcome = entry.outcome
-        if isinstance(outcome, Backend) and name in (outcome.name, *outcome.aliases):
+        # The canonical name is one adapter's only; of an alias, several may have wanted to be the owner.
+        if isinstance(outcome, Backend) and (outcome.name == name or registry.answers().get(name) is outcome):
             registry.remove(entry)
             return
     raise UnknownBackendError(
@@ -66,7 +67,7 @@ def unregister(registry: Registry, name: str, host: str) -> None:
 
 def _bears(entry: Entry, name: str) -> bool:
     outcome = entry.outcome
-    return entry.record.name == name or (isinstance(outcome, Backend) and outcome.name == name)
+    return outcome.name == name if isinstance(outcome, Backend) else entry.record.name == name
 
 
 def _adapter_of(entry: Entry) -> Any:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scverse_backends._adapters import Backend, Failure, declares, describe_error
+from scverse_backends._adapters import Backend, Failure, describe_error
+from scverse_backends._exports import declares
 from scverse_backends._labels import CPU, problem
 from scverse_backends._record import Record
 from scverse_backends._table import WIDTH, Row, Table

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scverse_backends._adapters import Backend, Failure
-from scverse_backends._entry_points import installed_version, normalize_distribution
+from scverse_backends._entry_points import installed_version, normalize_distribution, search_path
 from scverse_backends._labels import CPU, did_you_mean, listing, plain, suggestions
 from scverse_backends._state import CPU_CHOICE, Choice
 from scverse_backends.exceptions import (
@@ -41,7 +41,7 @@ class Resolver:
         """What calls look their ``backend=`` up in. Only ever a cache: it is emptied when a backend comes or goes."""
         self._choices: dict[tuple[tuple[str, ...], bool], Choice] = {((CPU,), False): CPU_CHOICE}
         self._backends: dict[str, Backend] = {}
-        self._in_vain: dict[str, tuple[int, BackendError]] = {}
+        self._in_vain: dict[str, tuple[int, object, BackendError]] = {}
         self._registry = registry
         self._warner = warner
         self.warns_untrusted = warn_untrusted
@@ -103,7 +103,7 @@ class Resolver:
             if not isinstance(value, str) or not value:
                 raise self._unknown(value, source)
             name = self._known_name(plain(value), source)
-            self._in_vain.pop(name, None)  # It is explicitly asked for.
+            self._ask_again(name)
             if name not in names:
                 names.append(name)
         if not names:
@@ -160,7 +160,7 @@ class Resolver:
         UnknownBackendError, ReservedBackendError, BackendNotInstalledError, BackendLoadError
             As for :meth:`backend`.
         """
-        revision, known = self._in_vain.get(name, (0, None))
+        revision, _, known = self._in_vain.get(name, (0, None, None))
         if known is not None and revision == self._registry.revision:
             raise known.rewritten(str(known), source=source) from known.__cause__
         try:
@@ -169,8 +169,15 @@ class Resolver:
             # A copy, since the one that is raised collects the frames it passes through.
             copy = error.rewritten(str(error), source=source)
             copy.__cause__ = error.__cause__
-            self._in_vain[name] = self._registry.revision, copy
+            self._in_vain[name] = self._registry.revision, search_path(), copy
             raise
+
+    def _ask_again(self, name: str) -> None:
+        """Let a name of an order be looked for again, since it is explicitly asked for."""
+        _, path, error = self._in_vain.get(name, (0, None, None))
+        # A call in a loop asks each time, and reading all metadata takes longer than most calls.
+        if not isinstance(error, BackendNotInstalledError) or path != search_path():
+            self._in_vain.pop(name, None)
 
     def load_all(self) -> None:
         """Load everything, for who asks for a listing; what a call passed over may have been installed since."""
@@ -193,12 +200,16 @@ class Resolver:
         if isinstance(answer, Backend):
             return answer
         if answer is not None:
-            raise self._load_error(name, answer, source)
+            failure = answer.outcome
+            if not isinstance(failure, Failure):
+                return self._find(name, source)  # Another thread has tried it again in the meantime, and succeeded.
+            raise self._load_error(name, answer, failure, source)
         if owner is not None:
             raise self.not_verified(name, owner, source)
-        refused = self._refused_under(name)
-        if refused is not None:
-            raise self._refused_error(name, refused, source)
+        for entry in self._registry.known_entries():
+            refusal = entry.outcome
+            if entry.record.name == name and isinstance(refusal, Failure):
+                raise self._refused_error(name, entry, refusal, source)
         raise self._unknown(name, source)
 
     def _look(self, name: str, owner: TrustedBackend | None) -> Backend | Entry | None:
@@ -252,16 +263,6 @@ class Resolver:
     def _failed_names(self) -> tuple[str, ...]:
         return tuple(entry.record.name for entry in self._registry.known_entries() if entry.failed)
 
-    def _refused_under(self, name: str) -> Entry | None:
-        return next(
-            (
-                entry
-                for entry in self._registry.known_entries()
-                if entry.record.name == name and isinstance(entry.outcome, Failure)
-            ),
-            None,
-        )
-
     def _unknown(self, name: object, source: str) -> BackendError:
         available = self._available()
         if not isinstance(name, str) or not name.strip():
@@ -300,24 +301,20 @@ class Resolver:
             if not self._registry.candidates(owner):
                 yield from owner.labels
 
-    def _load_error(self, name: str, entry: Entry, source: str) -> BackendError:
-        failure = entry.outcome
-        assert isinstance(failure, Failure)
+    def _load_error(self, name: str, entry: Entry, failure: Failure, source: str) -> BackendError:
         error = BackendLoadError(
             f"Backend {name!r} ({entry.record.origin}) cannot be used: {failure.text}. "
             f"{failure.advice}, or use backend='cpu'.",
             host=self.host,
             backend=name,
             distribution=entry.record.distribution,
-            failed=(entry.record.name,) if entry.failed else (),
+            failed=() if failure.refused else (entry.record.name,),
             source=source,
         )
         error.__cause__ = failure.error
         return error
 
-    def _refused_error(self, name: str, entry: Entry, source: str) -> BackendError:
-        failure = entry.outcome
-        assert isinstance(failure, Failure)
+    def _refused_error(self, name: str, entry: Entry, failure: Failure, source: str) -> BackendError:
         return UnknownBackendError(
             f"Backend {name!r} ({entry.record.origin}) is refused: {failure.text}. "
             f"Available: {self._available_text()}.",
@@ -329,15 +326,15 @@ class Resolver:
 
     def not_verified(self, name: str, owner: TrustedBackend, source: str) -> BackendError:
         """Say why a trusted backend cannot be used: it failed, it is misnamed, or it is not installed."""
-        verified = self._registry.candidates(owner)
-        for entry in verified:
-            if isinstance(entry.outcome, Failure):
-                return self._load_error(name, entry, source)
-        for entry in verified:
-            if isinstance(entry.outcome, Backend):
+        verified = [(entry, entry.outcome) for entry in self._registry.candidates(owner)]
+        for entry, outcome in verified:
+            if isinstance(outcome, Failure):
+                return self._load_error(name, entry, outcome, source)
+        for entry, outcome in verified:
+            if isinstance(outcome, Backend):
                 return BackendLoadError(
                     f"Backend {name!r} cannot be used: {entry.record.origin} is trusted to provide it, but "
-                    f"its adapter calls itself {entry.outcome.name!r}. Tell its authors, or use backend='cpu'.",
+                    f"its adapter calls itself {outcome.name!r}. Tell its authors, or use backend='cpu'.",
                     host=self.host,
                     backend=name,
                     distribution=entry.record.distribution,

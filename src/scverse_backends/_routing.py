@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 class Candidate:
     """What one name of a selection comes to, for one function."""
 
-    __slots__ = ("name", "plan", "problem", "reason", "runs_host")
+    __slots__ = ("distribution", "name", "plan", "problem", "reason", "runs_host")
 
     def __init__(
         self,
@@ -41,8 +41,10 @@ class Candidate:
         plan: Plan | None = None,
         runs_host: bool = False,
         problem: Exception | None = None,
+        distribution: str | None = None,
     ) -> None:
         self.name = name
+        self.distribution = distribution
         self.reason = reason
         self.plan = plan
         self.runs_host = runs_host
@@ -109,12 +111,12 @@ class Routing:
                 yield Candidate(name, _passed_over(error), problem=error)
                 continue
             if plan is None:
-                yield Candidate(backend.name, "not implemented")
+                yield Candidate(backend.name, "not implemented", distribution=backend.distribution)
             elif plan.implementation is record.wrapper_ref():
                 yield Candidate(CPU, f"{backend.name} hands back the host's own function", runs_host=True)
                 return
             else:
-                yield Candidate(backend.name, "runs", plan=plan)
+                yield Candidate(backend.name, "runs", plan=plan, distribution=backend.distribution)
 
     def route(
         self,
@@ -187,6 +189,7 @@ class Routing:
                 f"{what}, and settings.fallback is 'raise'. Use backend='cpu' for this call.",
                 host=self._warner.host,
                 backend=choice.names[0],
+                distribution=attempts[0].distribution,
                 function=record.name,
                 source=source,
             )
@@ -201,6 +204,7 @@ class Routing:
                     f"{what}; the host implementation runs instead. "
                     f"Use backend='cpu' to ask for it, or settings.fallback = 'silent'.",
                     backend=choice.names[0],
+                    distribution=attempts[0].distribution,
                     function=record.name,
                     source=source,
                 ),

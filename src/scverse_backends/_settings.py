@@ -265,6 +265,8 @@ class Settings:
 
 def _no_attribute(name: str) -> str:
     public = [attribute for attribute in dir(Settings) if not attribute.startswith("_")]
+    if name in public:
+        return f"settings.{name} cannot be assigned."
     return f"settings have no attribute {name!r}.{did_you_mean(suggestions(name, public)[:1])}"
 
 

@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from scverse_backends._inside import provide, snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from scverse_backends import BackendDispatcher
+
+
+class _Block:
+    """One open block, and what brings back the state before it."""
+
+    __slots__ = ("is_open", "restore")
+
+    def __init__(self, restore: Callable[[], None]) -> None:
+        self.restore = restore
+        self.is_open = True
+
+
+_BLOCKS: WeakKeyDictionary[BackendDispatcher, list[_Block]] = WeakKeyDictionary()
+"""The blocks of each dispatcher that have not been restored yet, in the order in which they began."""
 
 
 @contextmanager
@@ -49,11 +64,16 @@ def isolated(dispatcher: BackendDispatcher) -> Generator[None]:
             with isolated(dispatcher):
                 yield
     """
-    restore = snapshot(dispatcher)
+    block = _Block(snapshot(dispatcher))
+    blocks = _BLOCKS.setdefault(dispatcher, [])
+    blocks.append(block)
     try:
         yield
     finally:
-        restore()
+        block.is_open = False
+        # One that ends before another that began inside it, in another thread for instance, waits for that one.
+        while blocks and not blocks[-1].is_open:
+            blocks.pop().restore()
 
 
 @contextmanager

@@ -1,0 +1,345 @@
+"""What adversaries and strangers found with nothing but the specification and the wheel in hand."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import pickle
+import threading
+import types
+from typing import Any
+
+import pytest
+from labs import adapter, make
+
+from scverse_backends.exceptions import (
+    BackendError,
+    BackendLoadError,
+    FallbackWarning,
+    FunctionNotImplementedError,
+    UnknownBackendError,
+    UntrustedBackendWarning,
+)
+from scverse_backends.testing import check_backend, isolated, temporary_backend
+
+HOST = "second_look"
+
+
+def message(call: Any, *args: Any, **kwargs: Any) -> str:
+    with pytest.raises(TypeError) as info:
+        call(*args, **kwargs)
+    assert type(info.value) is TypeError
+    assert pickle.loads(pickle.dumps(info.value)).args == info.value.args
+    return str(info.value)
+
+
+# -- calls -------------------------------------------------------------------------------------------------------------
+
+
+def wrapped(function: Any) -> Any:
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return "ran", args, kwargs
+
+    return wrapper
+
+
+class Claiming:
+    __signature__ = inspect.signature(lambda x, n=1: 0)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return "ran", args, kwargs
+
+
+@pytest.mark.parametrize("implementation", [wrapped(lambda x, n=1: 0), Claiming(), functools.partial(Claiming())])
+@pytest.mark.parametrize("how", ["argument", "setting"])
+def test_who_only_shows_a_signature_never_gets_a_wrong_call(implementation: Any, how: str) -> None:  # 4.2
+    def score(x: Any, n: int = 1) -> None: ...
+
+    dispatcher = make(HOST)
+    dispatched = dispatcher.backend_dispatch(score)
+    dispatcher.register(adapter(score=implementation))
+    options = {"backend": "fast"} if how == "argument" else {}
+    if how == "setting":
+        dispatcher.settings.backend = "fast"
+    for _ in range(2):  # The second call takes the short way.
+        assert dispatched(1, **options) == ("ran", (1,), {})
+        assert dispatched(n=2, x=1, **options)[0] == "ran"
+        for args, kwargs in [((), {}), ((), {"n": 2}), ((1,), {"x": 1}), ((1, 2, 3), {}), ((1,), {"y": 1})]:
+            assert message(dispatched, *args, **kwargs, **options) == message(score, *args, **kwargs)
+
+
+def test_an_old_name_is_no_option_of_who_knows_both() -> None:  # 4.2, 4.13
+    dispatcher = make(HOST)
+
+    @dispatcher.backend_dispatch(renamed={"rng": "random_state"})
+    def score(x: Any, *, rng: Any = None) -> None: ...
+
+    dispatcher.register(adapter(score=lambda x, *, random_state=0, rng=1: (x, random_state, rng)))
+    assert score(1, rng=5, backend="fast") == (1, 0, 5)
+    assert "random_state" in message(score, 1, random_state=4, backend="fast")
+
+
+@pytest.mark.parametrize("args", [(), (1, 2, 3)])
+def test_constructors_are_called_wrongly_in_the_same_words_everywhere(args: tuple[int, ...]) -> None:  # 4.2, 6
+    class Model:
+        def __init__(self, a: Any, b: int = 1) -> None: ...
+
+    class Made:
+        def __new__(cls, a: Any, /, b: int = 1) -> Any: ...
+
+    dispatcher = make(HOST)
+    fast = type("Fast", (), {"__init__": lambda self, a, b=1: None})
+    dispatcher.register(adapter(Model=fast, Made=fast))
+    for plain in (Model, Made):
+        expected = message(plain, *args)
+        decorated: Any = dispatcher.backend_class(plain)
+        assert message(decorated, *args, backend="fast") == message(decorated, *args) == expected
+    assert "unexpected keyword argument 'c'" in message(decorated, 1, c=2, backend="fast")
+
+
+def test_a_constructor_written_in_c_has_its_own_words() -> None:
+    dispatcher = make(HOST)
+    decorated: Any = dispatcher.backend_class(type("Empty", (), {}))
+    dispatcher.register(adapter(Empty=type("Fast", (), {})))
+    assert "Empty" in message(decorated, 1, backend="fast")
+
+
+@pytest.mark.parametrize("name", ["", 3])
+def test_a_name_for_backends_is_a_name(name: Any) -> None:
+    with pytest.raises(TypeError, match=f"name={name!r}"):
+        make(HOST).backend_dispatch(name=name)(lambda x: 0)
+
+
+def test_a_misspelt_option_is_recognised() -> None:  # 4.9
+    dispatcher = make(HOST)
+    embed: Any = dispatcher.backend_dispatch(define_embed())
+    dispatcher.register(adapter(embed=lambda data, *, precision=1: 0))
+    dispatcher.discover()
+    assert message(embed, 1, precison=2, backend="fast").endswith(
+        "Did you mean 'precision', an option of backend 'fast'?"
+    )
+
+
+def define_embed() -> Any:
+    def embed(data: Any) -> None: ...
+
+    return embed
+
+
+def test_the_trust_warning_passes_over_decorators_in_other_files() -> None:  # 4.5
+    namespace: dict[str, Any] = {}
+    source = (
+        "import functools\ndef outer(f):\n    @functools.wraps(f)\n    def g(*a, **k):\n        return f(*a, **k)\n"
+    )
+    exec(compile(f"{source}    return g\n", "decorators.py", "exec"), namespace)
+    dispatcher = make(HOST, untrusted="warn")
+    module = types.ModuleType("second_look_functions")
+    embed: Any = namespace["outer"](dispatcher.backend_dispatch(define_embed()))
+    module.embed = embed  # type: ignore[attr-defined]  # modules take any attribute.
+    embed.__wrapped__.__module__ = module.__name__
+    embed.__wrapped__.__qualname__ = "embed"
+    dispatcher.register(adapter(embed=lambda data: data))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(__import__("sys").modules, module.__name__, module)
+        with pytest.warns(UntrustedBackendWarning) as caught:
+            assert embed(1, backend="fast") == 1
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+def test_a_fallback_names_the_distribution() -> None:  # 9
+    dispatcher = make(HOST)
+    embed: Any = dispatcher.backend_dispatch(define_embed())
+    with temporary_backend(dispatcher, adapter(), distribution="fast-package"):
+        with pytest.warns(FallbackWarning) as caught:
+            embed(1, backend="fast")
+        warning: Any = caught[0].message
+        assert warning.distribution == "fast-package"
+        dispatcher.settings.fallback = "raise"
+        with pytest.raises(FunctionNotImplementedError) as info:
+            embed(1, backend="fast")
+        assert info.value.distribution == "fast-package"
+
+
+def test_a_trace_says_what_a_wrong_environment_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:  # 7.3
+    monkeypatch.setenv("SECOND_LOOK_BACKEND", "nonsense")
+    dispatcher = make(HOST)
+    embed: Any = dispatcher.backend_dispatch(define_embed())
+    with dispatcher.settings.trace() as calls, pytest.raises(UnknownBackendError):
+        embed(1)
+    assert calls[0].requested == "nonsense"
+
+
+# -- names -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_name_of_a_distribution_leads_to_its_backend() -> None:  # 9
+    dispatcher = make(HOST)
+    with temporary_backend(dispatcher, adapter("quick"), distribution="Example_Fast"):
+        with pytest.raises(UnknownBackendError, match="Did you mean 'quick'") as info:
+            dispatcher.settings.backend = "example-fast"
+        assert info.value.suggestions == ("quick",)
+
+
+def test_several_names_in_one_string_are_told_how_to_be_written() -> None:
+    with pytest.raises(UnknownBackendError, match=r"Several names are a list, backend=\['a', 'b'\]"):
+        make(HOST).settings.backend = "fast,jax"
+
+
+def test_a_function_is_explained_and_not_its_name() -> None:
+    dispatcher = make(HOST)
+    dispatcher.backend_dispatch(define_embed())
+    explain: Any = dispatcher.settings.explain
+    with pytest.raises(TypeError, match="the name of a function: give the function itself"):
+        explain("embed")
+
+
+def test_methods_of_the_settings_cannot_be_assigned() -> None:  # 1.6
+    with pytest.raises(AttributeError, match=r"settings\.trace cannot be assigned"):
+        make(HOST).settings.trace = 1  # type: ignore[method-assign, assignment]  # what is tested.
+
+
+def test_who_is_taken_out_is_who_bears_the_name() -> None:  # 2.10
+    dispatcher = make(HOST)
+    dispatcher.register(adapter("jax", aliases=["xla", "gx"]))
+    dispatcher.register(adapter("xla"))
+    dispatcher.unregister("xla")
+    assert dispatcher.available_backend_names() == ["gx", "jax", "xla"]
+    dispatcher.unregister("gx")
+    assert dispatcher.available_backend_names() == []
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_registering_does_not_depend_on_the_order(first: int) -> None:  # 2.5, 2.10
+    dispatcher = make(HOST)
+    steps = [lambda: dispatcher.register(adapter("a"), name="b"), lambda: dispatcher.register(adapter("b"))]
+    assert {steps[first](), steps[1 - first]()} == {"a", "b"}
+
+
+@pytest.mark.parametrize("given", ["notanadapter", None, {}])
+def test_what_is_no_adapter_is_told_what_one_has(given: Any) -> None:
+    with pytest.raises(ValueError, match="an adapter needs a 'name', and this"):
+        make(HOST).register(given)
+
+
+def test_an_attribute_error_of_the_name_itself_is_shown() -> None:
+    class Broken:
+        @property
+        def name(self) -> str:
+            return self.missing  # type: ignore[attr-defined, no-any-return]  # what is tested.
+
+    with pytest.raises(ValueError, match="'missing'"):
+        make(HOST).register(Broken())
+
+
+def test_a_retry_that_another_thread_won_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:  # 2.8, 2.9
+    dispatcher = make(HOST)
+    dispatcher.register(adapter())
+    registry: Any = dispatcher._registry
+    (entry,) = registry.known_entries()
+    found = iter([entry, entry.outcome])
+    monkeypatch.setattr(registry, "find", lambda label: next(found))
+    assert dispatcher.get_backend("fast") is entry.outcome.adapter
+
+
+# -- tests of hosts and backends ---------------------------------------------------------------------------------------
+
+
+def test_blocks_that_overlap_lose_nothing_and_leave_nothing() -> None:  # 8.3
+    dispatcher = make(HOST)
+    first, second = temporary_backend(dispatcher, adapter("a")), temporary_backend(dispatcher, adapter("b"))
+    first.__enter__()
+    thread = threading.Thread(target=second.__enter__)
+    thread.start()
+    thread.join()
+    first.__exit__(None, None, None)
+    assert "b" in dispatcher.available_backend_names()
+    second.__exit__(None, None, None)
+    assert dispatcher.available_backend_names() == []
+    with isolated(dispatcher):
+        dispatcher.register(adapter("c"))
+    assert dispatcher.available_backend_names() == []
+
+
+@pytest.mark.parametrize(
+    ("can_run", "text"),
+    [
+        (lambda data: True, "lacks 'n'"),
+        (lambda: True, "lacks 'data', 'n'"),
+        (lambda data, n, extra: True, "requires 'extra'"),
+        (lambda **kwargs: True, None),
+        (lambda data, *, n: True, None),
+        (dict, None),
+    ],
+)
+def test_can_run_takes_what_the_implementation_takes(can_run: Any, text: str | None) -> None:  # 8.2
+    dispatcher = make(HOST)
+    host = dispatcher.backend_dispatch(name="pca")(lambda data, n=2: None)
+
+    def pca(data: Any, n: int = 2) -> None: ...
+
+    pca.can_run = can_run  # type: ignore[attr-defined]  # functions take any attribute.
+    dispatcher.register(adapter(pca=pca))
+    found = [problem.message for problem in check_backend(dispatcher, "fast") if problem.parameter == "can_run"]
+    assert [text in message for message in found] == ([True] if text else [])
+    assert list(dispatcher.functions().values()) == [host]
+
+
+def test_what_is_positional_only_may_go_to_the_rest() -> None:  # 8.2
+    dispatcher = make(HOST)
+    host = dispatcher.backend_dispatch(name="pca")(lambda data, /: None)
+
+    def pca(data: Any, /) -> None: ...
+
+    pca.can_run = lambda *args: True  # type: ignore[attr-defined]  # as above.
+    dispatcher.register(adapter(pca=pca))
+    assert not [problem for problem in check_backend(dispatcher, "fast") if problem.parameter == "can_run"]
+    assert host((1,)) is None
+
+
+def test_an_adapter_that_bears_another_name_than_the_trusted_one_is_told() -> None:  # 8.2
+    dispatcher = make(HOST, trusted_backends={"fast": {"package": "fast-package"}})
+    with temporary_backend(dispatcher, adapter("faster"), name="fast", distribution="fast-package"):
+        (problem,) = [one for one in check_backend(dispatcher, "faster") if one.severity == "error"]
+    assert problem.message == "The host trusts it to provide 'fast', and the adapter calls itself 'faster'."
+    assert problem.advice == "Set name = 'fast'."
+
+
+@pytest.mark.parametrize("package", ["pytest", "no-such-package"])
+def test_what_is_installed_and_not_found_is_a_problem_of_its_own(package: str) -> None:  # 8.2
+    dispatcher = make(HOST, trusted_backends={"fast": {"package": package}})
+    if package == "pytest":
+        (problem,) = check_backend(dispatcher, "fast")
+        assert (problem.severity, "does not provide it" in problem.message) == ("error", True)
+        assert "the names that the host configured" in problem.advice
+    else:
+        with pytest.raises(BackendError, match="not installed"):
+            check_backend(dispatcher, "fast")
+
+
+def test_who_fails_is_no_less_trusted() -> None:  # 7.1
+    dispatcher = make(HOST, trusted_backends={"fast": {"package": "fast-package", "aliases": ["quick"]}})
+
+    class Failing:
+        name = "fast"
+
+        def __init__(self) -> None:
+            raise OSError("no device")
+
+    with isolated(dispatcher):
+        entry = failing_entry(dispatcher, Failing)
+        (info,) = [one for one in dispatcher.backends() if one.state == "failed"]
+        assert (info.trusted, info.reason, info.aliases) == (True, None, ("quick",))
+        assert isinstance(entry.outcome.error, OSError)
+        with pytest.raises(BackendLoadError, match="no device"):
+            dispatcher.settings.backend = "quick"
+
+
+def failing_entry(dispatcher: Any, cls: type) -> Any:
+    """Return the entry of an adapter that fails, as if its distribution were installed."""
+    from scverse_backends._entry_points import RegisteredRecord
+
+    registry = dispatcher._registry
+    entry = registry.read(RegisteredRecord("fast", cls, distribution="fast-package"))
+    registry.add(entry)
+    return entry
