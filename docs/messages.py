@@ -30,7 +30,7 @@ GROUP = "myhost.backends"
 INTRODUCTION = """\
 # What the messages mean
 
-Every error and warning of the library, each raised for real by `docs/messages.py`, which writes this page. The host
+The errors and warnings that users meet, each raised for real by `docs/messages.py`, which writes this page. The host
 here is called `myhost`; it trusts the backends `cuda` (from the package `myhost-cuda`, also called `rapids`) and `jax`,
 and reserves the name `gpu`. Each message says what happened, to what, and what to do next. The classes are those of
 {doc}`scverse_backends.exceptions <api>` where they are not Python's own.

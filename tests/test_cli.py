@@ -355,3 +355,50 @@ def test_python_dash_m_is_the_command(host, monkeypatch, capsys):
     assert "Backends of" in capsys.readouterr().out
     namespace = runpy.run_module("scverse_backends.__main__", run_name="imported")
     assert namespace["main"] is main
+
+
+SEVERAL = """
+from scverse_backends import BackendDispatcher
+
+a = BackendDispatcher(entrypoint_group="{host}.a", host_name="{host}_a")
+b = BackendDispatcher(entrypoint_group="{host}.b", host_name="{host}_b")
+
+@b.backend_dispatch(name="sum_up")
+def total(x): ...
+"""
+
+
+@pytest.fixture
+def several(tmp_path, monkeypatch):
+    name = f"cli_several_{next(NUMBER)}"
+    (tmp_path / f"{name}.py").write_text(SEVERAL.format(host=name), encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return name
+
+
+def test_a_host_of_several_dispatchers(several, capsys):
+    assert main(["list", several]) == 0
+    shown = capsys.readouterr()
+    assert shown.out.startswith(f"No backend of {several}_a is installed.")
+    assert f"{several} creates several dispatchers: {several}_a, {several}_b. This is {several}_a" in shown.err
+    assert main(["list", several, "--dispatcher", f"{several}_b"]) == 0
+    shown = capsys.readouterr()
+    assert (shown.out.startswith(f"No backend of {several}_b"), shown.err) == (True, "")
+    assert main(["list", several, "--dispatcher", "c"]) == 2
+    assert f"but {several}_a, {several}_b." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("function", ["total", "sum_up"])
+def test_explain_takes_both_names_of_a_function(several, function, capsys):
+    assert main(["explain", several, function, "--dispatcher", f"{several}_b"]) == 0
+    assert capsys.readouterr().out.startswith("total: runs on cpu")
+
+
+def test_a_reader_that_has_seen_enough(host, tmp_path):
+    command = [sys.executable, "-m", "scverse_backends", "list", host, "--json"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    read, write = os.pipe()
+    os.close(read)
+    ended = subprocess.run(command, check=False, stdout=write, stderr=subprocess.PIPE, env=environment, text=True)
+    os.close(write)
+    assert (ended.returncode, ended.stderr) == (0, "")

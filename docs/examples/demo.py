@@ -162,7 +162,7 @@ def show_ways_to_select() -> list[str]:
 def show_preference_order() -> list[str]:
     """Name two backends, of which the first lacks the function, or declines data with so many features."""
     print_calls("print(eh.settings.explain(eh.summarize, backend=['fast', 'jax']))")
-    print_wrapped(str(eh.settings.explain(eh.summarize, backend=["fast", "jax"])))
+    print(textwrap.indent(str(eh.settings.explain(eh.summarize, backend=["fast", "jax"])), "  "))
     print()
     wide = np.tile(DIGITS[:200], (1, 65))
     print_calls("eh.embed(wide, backend=['jax', 'dask'])")

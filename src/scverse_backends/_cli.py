@@ -89,12 +89,33 @@ def main(argv: Sequence[str] | None = None) -> int:
         with redirect_stdout(sys.stderr), warnings.catch_warnings():
             # What they say stands in the output.
             warnings.simplefilter("ignore", BackendWarning)
-            answer = run(dispatchers_of(arguments.host)[0], arguments)
+            answer = run(_dispatcher(arguments.host, arguments.dispatcher), arguments)
     except (_UsageError, HostError, BackendError) as error:
         print(f"scverse-backends: {error}", file=sys.stderr)
         return _USAGE
-    print(answer.text if answer.coloured is None else _coloured(answer.text, answer.coloured))
+    try:
+        print(answer.text if answer.coloured is None else _coloured(answer.text, answer.coloured), flush=True)
+    except BrokenPipeError:
+        # Who reads has seen enough. Python would complain once more when it closes the stream.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return answer.code
+
+
+def _dispatcher(host: str, name: str | None) -> BackendDispatcher:
+    """Return the dispatcher that a host creates, or the one of several that bears a name."""
+    found = dispatchers_of(host)
+    names = [dispatcher.host_name for dispatcher in found]
+    if name is not None:
+        if name not in names:
+            raise _UsageError(f"{host} creates no dispatcher with host_name={name!r}, but {', '.join(names)}.")
+        return found[names.index(name)]
+    if len(found) > 1:
+        print(
+            f"scverse-backends: {host} creates several dispatchers: {', '.join(names)}. This is {names[0]}; "
+            f"choose with --dispatcher.",
+            file=sys.stderr,
+        )
+    return found[0]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -107,6 +128,7 @@ def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("host", metavar="HOST", help="importable name of the host library, example_host for instance")
     common.add_argument("--json", action="store_true", help="print JSON for programs")
+    common.add_argument("--dispatcher", metavar="NAME", help="its host_name, where HOST creates several dispatchers")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     def add(name: str, run: _Command, text: str) -> Any:
@@ -162,7 +184,7 @@ def _check(dispatcher: BackendDispatcher, arguments: argparse.Namespace) -> _Ans
 
 
 def _explain(dispatcher: BackendDispatcher, arguments: argparse.Namespace) -> _Answer:
-    functions = dispatcher.functions()
+    functions = dict(dispatcher.functions())
     name = arguments.function.rpartition(".")[2]
     # Backends may know a function by another name than the host's users do.
     functions = {getattr(function, "__name__", known): function for known, function in functions.items()} | functions

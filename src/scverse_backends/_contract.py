@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from typing import Any, Literal
 
     from scverse_backends._adapters import Backend
+    from scverse_backends._answers import Entry
     from scverse_backends._dispatched import Dispatched
-    from scverse_backends._registry import Entry, Registry
+    from scverse_backends._registry import Registry
 
     Severity = Literal["error", "warning", "note"]
 

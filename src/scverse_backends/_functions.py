@@ -17,7 +17,7 @@ from scverse_backends._arguments import BACKEND_PARAMETER
 from scverse_backends._dispatch import begin
 from scverse_backends._dispatched import Dispatched, merged_signature
 from scverse_backends._docs import add_backend_parameter, rename_parameter
-from scverse_backends._labels import CPU, fold
+from scverse_backends._labels import CPU, fold, is_string
 from scverse_backends._merge import write_annotations
 from scverse_backends._own_backend import OwnBackend
 from scverse_backends._signature import signature_of
@@ -251,7 +251,7 @@ def dispatch_function(
             f"host."
         )
     attribute = name if name is not None else getattr(function, "__name__", None)
-    if name is not None and (not isinstance(name, str) or not name):
+    if name is not None and not (is_string(name) and name):
         raise TypeError(f"{_named(function)}: name={name!r:.60} is no name that a backend could give its function.")
     if not isinstance(attribute, str):
         raise TypeError(f"{_named(function)} has no __name__: say which name backends use, with name=....")

@@ -45,8 +45,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
     from typing import Any
 
+    from scverse_backends._answers import Entry
     from scverse_backends._entry_points import EntryPointRecord
-    from scverse_backends._registry import Entry
 
     Observer = Callable[[str, str, str], None]
     """Takes the name of a host function, what runs it (``"cpu"`` for the host), and why."""

@@ -107,8 +107,8 @@ class Plan:
         self.router = router
         self.aligned = -1
         self.direct: frozenset[str] | _Anything = frozenset()
-        self.exact: object = _NEVER
-        self.exact_function: object = _NEVER
+        self.exact: Any = _NEVER
+        self.exact_function: Any = _NEVER
         honest = _shows_its_own(self.function if is_method else implementation)
         # Python checks what a plain function shows. Of any other callable nobody knows who checks what it shows.
         self.needs_all = None if honest or router is None else router.is_complete

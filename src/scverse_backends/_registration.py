@@ -9,8 +9,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from scverse_backends._answers import Entry
     from scverse_backends._entry_points import RegisteredRecord
-    from scverse_backends._registry import Entry, Registry
+    from scverse_backends._registry import Registry
 
 
 def register(registry: Registry, record: RegisteredRecord) -> str:

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any, overload
 
+    from scverse_backends._answers import Entry
     from scverse_backends._dispatch import Dispatch
     from scverse_backends._dispatched import Dispatched
-    from scverse_backends._registry import Entry, Registry
+    from scverse_backends._registry import Registry
     from scverse_backends._resolver import Resolver
     from scverse_backends._state import Choice, State
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import Any
 
-    from scverse_backends._registry import Entry, Registry
+    from scverse_backends._answers import Entry
+    from scverse_backends._registry import Registry
     from scverse_backends._trust import TrustedBackend
     from scverse_backends._warnings import Warner
 

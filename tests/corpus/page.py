@@ -17,7 +17,7 @@ TOP = """# Tested on real functions
 <!-- Written by tests/corpus/page.py; the text stands there. -->
 
 Splicing text into other people's docstrings is a promise that only other people's docstrings can test. So every public
-function of eight libraries, as released, is decorated on a dispatcher of its own, with a generated backend that
+function of seven libraries, as released, is decorated on a dispatcher of its own, with a generated backend that
 has all of the function's parameters but one and adds two documented ones. Checked is that
 
 - the function is decorated, or refused with the reason that {doc}`/usage/host` gives, found out independently;
@@ -50,7 +50,7 @@ call is routed as to a backend. Each test has the same outcome in all three.
   run on joblib: `own_backend=` is what lets them be decorated.
 - Routed calls found what no docstring could: a backend's function that is a `functools.singledispatch` failed at its
   first call, because what was given by position arrived by keyword. It arrives by position now.
-- `*args` is the one reason for which real functions are refused, besides compiled functions without a signature.
+- `*args` is nearly the one reason for which real functions are refused, besides compiled functions without a signature.
 - A function whose `__name__` begins with an underscore needs `backend_dispatch(name=...)`, since what begins with one
   is private in an adapter, too.
 - A decorated function has the `__globals__` of its wrapper, as with any decorator made with `functools.wraps`. scanpy
