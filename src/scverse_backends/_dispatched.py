@@ -7,6 +7,7 @@ from types import FunctionType
 from weakref import ref
 
 from scverse_backends._arguments import BACKEND_PARAMETER, Names
+from scverse_backends._labels import CPU
 from scverse_backends._plan import NO_PLAN
 from scverse_backends._signature import (
     BACKEND_ANNOTATION,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     Renamed = Mapping[str, tuple[str, Callable[[Any], Any] | None]]
 
 _NOTHING: Mapping[Any, Any] = {}
+_ONLY_THE_HOST: Mapping[object, None] = {CPU: None}
 
 
 class Dispatched:
@@ -75,8 +77,8 @@ class Dispatched:
         """Present where the host function has a parameter ``backend`` of its own."""
         self.current: Any = NO_PLAN
         """The plan of the last call on a backend that was selected by setting or scope. Only ever a cache."""
-        self.pinned: Mapping[object, Plan] = _NOTHING
-        """The plans of the last calls that said ``backend=``, by what they said. Only ever a cache."""
+        self.pinned: Mapping[object, Plan | None] = _ONLY_THE_HOST
+        """The plans of the last calls that said ``backend=``, by what they said, and none for the host. A cache."""
         self.plans: Mapping[Backend, Plan] = _NOTHING
         self.contributions: Mapping[str, tuple[Contribution, ...]] = _NOTHING
         """The options that backends add, by backend. Replaced, never changed in place."""
@@ -146,7 +148,7 @@ class Dispatched:
     def forget_plans(self) -> None:
         """Compile anew from now on: a backend came or went."""
         self.current = NO_PLAN
-        self.pinned = _NOTHING
+        self.pinned = _ONLY_THE_HOST
         self.plans = _NOTHING
 
     def forget_host(self) -> None:

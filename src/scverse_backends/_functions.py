@@ -68,10 +68,19 @@ def plain_maker(dispatch: Dispatch) -> Maker:  # noqa: PLR0915 - see the wrapper
                 if plan.outer is not state or plan.choice is not choice:
                     return dispatch.call(record, None, args, kwargs)
                 inner = plan.inner
-            elif type(backend) is not str:
-                return dispatch.call(record, backend, args, kwargs)
-            elif backend == CPU:
-                if selection.asleep:
+            else:
+                plan = None
+                if backend is not CPU:
+                    try:
+                        plan = record.pinned[backend]
+                    except Exception:  # noqa: BLE001 - not prepared yet, or not even hashable.
+                        return dispatch.call(record, backend, args, kwargs)
+                if plan is not None:
+                    state = plan.outer
+                    if state is not selection.current():
+                        return dispatch.call(record, backend, args, kwargs)
+                    inner = plan.inner
+                elif selection.asleep:
                     # No scope is opened here; Selection.wake() finds this frame by its code and its missing ``inner``.
                     try:
                         return function(*args, **kwargs)
@@ -81,19 +90,10 @@ def plain_maker(dispatch: Dispatch) -> Maker:  # noqa: PLR0915 - see the wrapper
                     finally:
                         if not selection.asleep:
                             selection.unpin()  # type: ignore[unreachable]  # what the call did may have woken the process.
-                state, inner = record.cpu_states
-                if state is not selection.current():
-                    return dispatch.call(record, CPU, args, kwargs)
-                plan = None
-            else:
-                try:
-                    plan = record.pinned[backend]
-                except KeyError:
-                    return dispatch.call(record, backend, args, kwargs)
-                state = plan.outer
-                if state is not selection.current():
-                    return dispatch.call(record, backend, args, kwargs)
-                inner = plan.inner
+                else:
+                    state, inner = record.cpu_states
+                    if state is not selection.current():
+                        return dispatch.call(record, CPU, args, kwargs)
             if plan is None:
                 implementation = function
             else:

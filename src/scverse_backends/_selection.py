@@ -297,7 +297,8 @@ class Selection:
         while frame is not None:
             if frame.f_code in self.call_codes:
                 inside = frame.f_locals
-                unscoped = "inner" not in inside and inside.get("backend") == CPU
+                said = inside.get("backend")
+                unscoped = "inner" not in inside and isinstance(said, str) and str.__eq__(said, CPU)
                 count += unscoped and inside.get("selection") is self
             frame = frame.f_back
         return count
