@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from weakref import ref
+from _weakref import ref  # The built-in that `weakref` has it from, and which costs a millisecond less to import.
 
 from scverse_backends.exceptions import BackendError
 

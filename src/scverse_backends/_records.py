@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from weakref import ref
+from _weakref import ref  # The built-in that `weakref` has it from, and which costs a millisecond less to import.
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
