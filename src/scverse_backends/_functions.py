@@ -120,10 +120,12 @@ def plain_maker(dispatch: Dispatch) -> Maker:  # noqa: PLR0915 - see the wrapper
                     return dispatch.call(record, backend, args, kwargs)
             variable = selection.variable
             changes = selection.changes
-            # An interrupt may arrive when the state is set already and the token is not there yet.
-            token = None
             try:
                 token = variable.set(inner)
+            except BaseException:
+                variable.set(state)  # An interrupt arrived when the state was set and the token was not there yet.
+                raise
+            try:
                 return implementation(*args, **kwargs)
             except TypeError as error:
                 if plan is None:
@@ -132,16 +134,13 @@ def plain_maker(dispatch: Dispatch) -> Maker:  # noqa: PLR0915 - see the wrapper
                     dispatch.explain_backend_type_error(record, plan, args, kwargs)
                 raise
             finally:
-                if token is not None and selection.changes is changes:
+                if selection.changes is changes:
                     variable.reset(token)
                 else:
                     try:
                         current = variable.get()
                     finally:
-                        if token is None:
-                            variable.set(state)
-                        else:
-                            variable.reset(token)
+                        variable.reset(token)
                     settle_call(variable, state, inner, current)
 
         return wrapper
