@@ -149,7 +149,16 @@ class Plan:
 class _Router:
     """The mapping of arguments by name."""
 
-    __slots__ = ("_backend", "_function", "_host", "_implementation", "_renamed", "_required", "options")
+    __slots__ = (
+        "_backend",
+        "_by_position",
+        "_function",
+        "_host",
+        "_implementation",
+        "_renamed",
+        "_required",
+        "options",
+    )
 
     def __init__(
         self,
@@ -168,6 +177,7 @@ class _Router:
             new: old for new, old in renamed.items() if new not in implementation.all and old[0] in implementation.all
         }
         self._required = frozenset(host.required)
+        self._by_position = [frozenset(host.positional[:count]) for count in range(len(host.positional) + 1)]
         # Old names are nobody's options, also where an implementation knows the new one beside them.
         self.options = backend_only(host, implementation) - {old for old, _ in renamed.values()}
 
@@ -194,8 +204,10 @@ class _Router:
 
     def is_complete(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
         """Whether a call that can be forwarded gives everything that is required, and nothing twice."""
-        by_position = self._host.positional[: len(args)]
-        return kwargs.keys().isdisjoint(by_position) and self._required.issubset((*by_position, *kwargs))
+        by_position = self._by_position[len(args)]
+        if kwargs and not by_position.isdisjoint(kwargs):
+            return False
+        return self._required <= by_position or self._required <= by_position.union(kwargs)
 
     def same_parameters(self) -> bool:
         """Whether every call that the implementation takes is one of the merged signature, and means the same."""
