@@ -45,8 +45,9 @@ class Interrupter:
     def __call__(self, frame, event, argument):
         if event not in ("call", "c_return") or not frame.f_code.co_filename.startswith(library):
             return
-        # What is raised in a generator that is being thrown away is ignored by Python itself.
-        if argument is sys.setprofile or isinstance(argument, GeneratorExit):
+        # What is raised in a generator that is being thrown away is ignored by Python itself, and 3.14 shows nothing
+        # else of it than that it goes on.
+        if argument is sys.setprofile or isinstance(argument, GeneratorExit) or frame.f_code.co_flags & 0x20:
             return
         # 3.14 and later show the point between taking a lock and entering its block, where nothing written in Python
         # could let go of the lock.
