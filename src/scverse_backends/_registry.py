@@ -113,7 +113,7 @@ class Registry:
 
     # -- loading -----------------------------------------------------------------------------------------------------
 
-    def load(self, entry: Entry, *, again: bool = False) -> Backend | Failure | None:
+    def load(self, entry: Entry, *, again: bool = False, announce: bool = True) -> Backend | Failure | None:
         """Load one entry point once; ``again`` gives one that failed another chance.
 
         Returns ``None`` where this very thread is loading it already: an adapter that asks for itself while it is
@@ -141,7 +141,8 @@ class Registry:
         if isinstance(result, Failure):
             _log_failure(entry, result)
         # A failure is news too: it holds the name, which somebody else may have answered to while it was loading.
-        self._on_change()
+        if announce:
+            self._on_change()
         return result
 
     def _read(self, entry: Entry) -> tuple[Backend | Failure, list[Notice]]:
@@ -164,8 +165,16 @@ class Registry:
 
     def load_all(self) -> None:
         """Load every entry point that has not been tried yet."""
-        for entry in self.entries():
-            self.load(entry)
+        came = False
+        try:
+            for entry in self.entries():
+                before = entry.outcome
+                self.load(entry, announce=False)
+                came = came or entry.outcome is not before
+        finally:
+            # Once for all of them, since it makes every function look at every backend.
+            if came:
+                self._on_change()
 
     # -- who answers to a name ---------------------------------------------------------------------------------------
 
