@@ -85,7 +85,7 @@ def _assign(entries: tuple[Entry, ...]) -> tuple[dict[str, Backend | Entry], lis
 
     loaded = [(entry, entry.outcome) for entry in entries if isinstance(entry.outcome, Backend)]
     owned = [(entry, backend) for entry, backend in loaded if any(c.name == backend.name for c in entry.claims)]
-    for entry, backend in sorted(owned, key=lambda pair: _claimedrank(*pair)):
+    for entry, backend in sorted(owned, key=lambda pair: _claimed_rank(*pair)):
         # The host's labels only: aliases that the adapter adds to them stand behind other products' names.
         for label in _claim(entry, backend).labels:
             claim(label, entry)
@@ -109,7 +109,7 @@ def _claim(entry: Entry, backend: Backend) -> TrustedBackend:
     return next(claim for claim in entry.claims if claim.name == backend.name)
 
 
-def _claimedrank(entry: Entry, backend: Backend) -> int:
+def _claimed_rank(entry: Entry, backend: Backend) -> int:
     return rank(entry.record.name, _claim(entry, backend))
 
 

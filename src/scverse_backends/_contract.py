@@ -20,14 +20,12 @@ from scverse_backends._signature import implementation_signature
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from typing import Any, Literal
+    from typing import Any
 
     from scverse_backends._adapters import Backend
     from scverse_backends._answers import Entry
     from scverse_backends._dispatched import Dispatched
     from scverse_backends._registry import Registry
-
-    Severity = Literal["error", "warning", "note"]
 
 
 # -- the adapter as a whole --------------------------------------------------------------------------------------------
