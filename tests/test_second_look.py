@@ -10,7 +10,7 @@ import types
 from typing import Any
 
 import pytest
-from labs import adapter, make
+from labs import adapter, define, make
 
 from scverse_backends.exceptions import (
     BackendError,
@@ -113,18 +113,12 @@ def test_a_name_for_backends_is_a_name(name: Any) -> None:
 
 def test_a_misspelt_option_is_recognised() -> None:  # 4.9
     dispatcher = make(HOST)
-    embed: Any = dispatcher.backend_dispatch(define_embed())
+    embed: Any = dispatcher.backend_dispatch(define("def embed(data): ..."))
     dispatcher.register(adapter(embed=lambda data, *, precision=1: 0))
     dispatcher.discover()
     assert message(embed, 1, precison=2, backend="fast").endswith(
         "Did you mean 'precision', an option of backend 'fast'?"
     )
-
-
-def define_embed() -> Any:
-    def embed(data: Any) -> None: ...
-
-    return embed
 
 
 def test_the_trust_warning_passes_over_decorators_in_other_files() -> None:  # 4.5
@@ -135,7 +129,7 @@ def test_the_trust_warning_passes_over_decorators_in_other_files() -> None:  # 4
     exec(compile(f"{source}    return g\n", "decorators.py", "exec"), namespace)
     dispatcher = make(HOST, untrusted="warn")
     module = types.ModuleType("second_look_functions")
-    embed: Any = namespace["outer"](dispatcher.backend_dispatch(define_embed()))
+    embed: Any = namespace["outer"](dispatcher.backend_dispatch(define("def embed(data): ...")))
     module.embed = embed  # type: ignore[attr-defined]  # modules take any attribute.
     embed.__wrapped__.__module__ = module.__name__
     embed.__wrapped__.__qualname__ = "embed"
@@ -149,7 +143,7 @@ def test_the_trust_warning_passes_over_decorators_in_other_files() -> None:  # 4
 
 def test_a_fallback_names_the_distribution() -> None:  # 9
     dispatcher = make(HOST)
-    embed: Any = dispatcher.backend_dispatch(define_embed())
+    embed: Any = dispatcher.backend_dispatch(define("def embed(data): ..."))
     with temporary_backend(dispatcher, adapter(), distribution="fast-package"):
         with pytest.warns(FallbackWarning) as caught:
             embed(1, backend="fast")
@@ -164,7 +158,7 @@ def test_a_fallback_names_the_distribution() -> None:  # 9
 def test_a_trace_says_what_a_wrong_environment_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:  # 7.3
     monkeypatch.setenv("SECOND_LOOK_BACKEND", "nonsense")
     dispatcher = make(HOST)
-    embed: Any = dispatcher.backend_dispatch(define_embed())
+    embed: Any = dispatcher.backend_dispatch(define("def embed(data): ..."))
     with dispatcher.settings.trace() as calls, pytest.raises(UnknownBackendError):
         embed(1)
     assert calls[0].requested == "nonsense"
@@ -188,7 +182,7 @@ def test_several_names_in_one_string_are_told_how_to_be_written() -> None:
 
 def test_a_function_is_explained_and_not_its_name() -> None:
     dispatcher = make(HOST)
-    dispatcher.backend_dispatch(define_embed())
+    dispatcher.backend_dispatch(define("def embed(data): ..."))
     explain: Any = dispatcher.settings.explain
     with pytest.raises(TypeError, match="the name of a function: give the function itself"):
         explain("embed")
@@ -283,6 +277,21 @@ def test_can_run_takes_what_the_implementation_takes(can_run: Any, text: str | N
     found = [problem.message for problem in check_backend(dispatcher, "fast") if problem.parameter == "can_run"]
     assert [text in message for message in found] == ([True] if text else [])
     assert list(dispatcher.functions().values()) == [host]
+
+
+def test_who_answers_to_every_name_has_no_can_run() -> None:  # 4.12, 8.2
+    class Obliging:
+        def __call__(self, data: Any) -> Any:
+            return data
+
+        def __getattr__(self, name: str) -> Any:
+            return lambda: True
+
+    dispatcher = make(HOST)
+    host = dispatcher.backend_dispatch(name="pca")(lambda data: None)
+    dispatcher.register(adapter(pca=Obliging()))
+    assert not [problem for problem in check_backend(dispatcher, "fast") if problem.parameter == "can_run"]
+    assert host(3, backend="fast") == 3
 
 
 def test_what_is_positional_only_may_go_to_the_rest() -> None:  # 8.2

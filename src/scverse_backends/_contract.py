@@ -14,7 +14,7 @@ from scverse_backends._dispatched import leads_to
 from scverse_backends._exports import MISSING, exported, exports
 from scverse_backends._labels import suggestions
 from scverse_backends._problem import Problem
-from scverse_backends._side_by_side import SAME_ARGUMENTS, Signatures, can_run_problems
+from scverse_backends._side_by_side import Signatures, can_run_problems
 from scverse_backends._signature import implementation_signature
 
 TYPE_CHECKING = False
@@ -171,11 +171,11 @@ def function_problems(record: Dispatched, backend: Backend) -> Iterator[Problem]
         return
     yield from _kind_problems(record, implementation)
     signature = implementation_signature(implementation)
+    yield from can_run_problems(name, implementation, signature)
     if signature is None:
         text = "Its signature cannot be read, so it is called with exactly what the host's caller gave."
         yield Problem(name, None, "note", text, "Give it a signature: a plain function, or __signature__.")
         return
-    yield from can_run_problems(name, implementation, signature)
     yield from Signatures(record, signature, implementation).problems()
 
 
@@ -190,8 +190,3 @@ def _kind_problems(record: Dispatched, implementation: Any) -> Iterator[Problem]
         if is_kind(host) and not is_kind(implementation):
             text = f"The host's is {kind}, and this is none, so that its result cannot be awaited as the caller does."
             yield Problem(name, None, "error", text, f"Make it {kind}.")
-    holder = getattr(implementation, "__func__", implementation)
-    can_run = inspect.getattr_static(holder, "can_run", None)
-    if can_run is not None and not callable(getattr(implementation, "can_run", None)):
-        text = f"Its can_run is no callable but {type(can_run).__name__}, so that every call fails."
-        yield Problem(name, "can_run", "error", text, SAME_ARGUMENTS)

@@ -104,16 +104,11 @@ class Implementations:
         )
 
     def _can_run(self, record: Dispatched, backend: Backend, implementation: Any) -> Callable[..., object] | None:
-        holder = implementation.__func__ if type(implementation) is MethodType else implementation
-        from inspect import getattr_static
-
-        # A plain attribute: an object whose ``__getattr__`` answers to every name does not have one.
-        if getattr_static(holder, "can_run", None) is None:
-            return None
-        can_run = getattr(implementation, "can_run", None)
+        can_run = can_run_of(implementation)
         if can_run is not None and not callable(can_run):
             raise self._broken_can_run(record, backend.name, f"is no callable but {type(can_run).__name__}")
-        return can_run
+        checked: Callable[..., object] | None = can_run
+        return checked
 
     def _broken_can_run(self, record: Dispatched, backend: str, what: str) -> BackendContractError:
         return BackendContractError(
@@ -177,6 +172,19 @@ class Implementations:
         if isinstance(answer, str):
             return answer.strip() or _NO_SENTENCE
         raise self._broken_can_run(record, backend, f"returned {type(answer).__name__}")
+
+
+def can_run_of(implementation: Any) -> Any:
+    """Return an implementation's ``can_run``, whatever it is, and ``None`` where it has none.
+
+    A plain attribute: an object whose ``__getattr__`` answers to every name does not have one.
+    """
+    from inspect import getattr_static
+
+    holder = implementation.__func__ if type(implementation) is MethodType else implementation
+    if getattr_static(holder, "can_run", None) is None:
+        return None
+    return getattr(implementation, "can_run", None)
 
 
 def with_more(plain: object, more: str) -> str:

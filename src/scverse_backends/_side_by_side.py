@@ -7,10 +7,11 @@ from inspect import Parameter
 from scverse_backends._arguments import BACKEND_PARAMETER, Names
 from scverse_backends._defaults import at_default
 from scverse_backends._docs_read import parameter_docs
+from scverse_backends._implementations import can_run_of
 from scverse_backends._labels import suggestions
 from scverse_backends._plan import backend_only
 from scverse_backends._problem import Problem
-from scverse_backends._signature import implementation_signature
+from scverse_backends._signature import documentation, implementation_signature
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,25 +22,29 @@ if TYPE_CHECKING:
     from scverse_backends._dispatched import Dispatched
     from scverse_backends._problem import Severity
 
-SAME_ARGUMENTS = "Make can_run a function of the same arguments."
+_SAME_ARGUMENTS = "Make can_run a function of the same arguments."
 
 
-def can_run_problems(name: str, implementation: Any, signature: Signature) -> Iterator[Problem]:
-    """Yield which arguments of an implementation its ``can_run`` does not take, or requires beyond them."""
-    can_run = getattr(implementation, "can_run", None)
-    asked = implementation_signature(can_run) if callable(can_run) else None
-    if asked is None:
+def can_run_problems(name: str, implementation: Any, signature: Signature | None) -> Iterator[Problem]:
+    """Yield what is wrong with ``can_run``: what it is, and which arguments it does not take or requires beyond."""
+    can_run = can_run_of(implementation)
+    if can_run is not None and not callable(can_run):
+        text = f"Its can_run is no callable but {type(can_run).__name__}, so that every call fails."
+        yield Problem(name, "can_run", "error", text, _SAME_ARGUMENTS)
+        return
+    asked = implementation_signature(can_run) if can_run is not None else None
+    if asked is None or signature is None:
         return
     theirs, mine = Names(signature.parameters.values()), Names(asked.parameters.values())
     rest = any(parameter.kind is Parameter.VAR_POSITIONAL for parameter in asked.parameters.values())
     lacking = [] if mine.takes_any else sorted(theirs.all - mine.all - ({*theirs.positional_only} if rest else set()))
     if lacking:
         text = f"Its can_run lacks {', '.join(map(repr, lacking))}, so that calls which give it fail."
-        yield Problem(name, "can_run", "error", text, SAME_ARGUMENTS)
+        yield Problem(name, "can_run", "error", text, _SAME_ARGUMENTS)
     beyond = sorted({*mine.required} - theirs.all)
     if beyond:
         text = f"Its can_run requires {', '.join(map(repr, beyond))}, which the implementation does not have."
-        yield Problem(name, "can_run", "error", text, SAME_ARGUMENTS)
+        yield Problem(name, "can_run", "error", text, _SAME_ARGUMENTS)
 
 
 class Signatures:
@@ -156,20 +161,13 @@ class Signatures:
                 yield self._problem(name, "error", text, "Give it a default.")
 
     def _undocumented(self) -> Iterator[Problem]:
-        described = parameter_docs(_documentation(self._implementation))
+        described = parameter_docs(documentation(self._implementation))
         for name in self._theirs:
             if name in self._options - self._reported and (
                 name not in described or not any(described[name].description)
             ):
                 text = "This option shows in the host's help without a description."
                 yield self._problem(name, "warning", text, "Describe it under Parameters in the docstring.")
-
-
-def _documentation(implementation: Any) -> object:
-    try:
-        return implementation.__doc__
-    except Exception:  # noqa: BLE001 - a foreign property.
-        return None
 
 
 def _kind(parameter: Parameter) -> str:
@@ -191,5 +189,5 @@ def _shown(value: object) -> str:
 def _text(value: object) -> str:
     try:
         return repr(value)
-    except Exception:  # noqa: BLE001 - foreign __repr__.
+    except Exception:  # noqa: BLE001 - a foreign ``__repr__`` may raise anything.
         return f"<{type(value).__name__}>"

@@ -155,11 +155,11 @@ def contributions(
     added = backend_only(host, Names(signature.parameters.values())) - frozenset(hidden)
     if not added:
         return ()
-    described = docs(_documentation(implementation))
+    described = docs(documentation(implementation))
     if isinstance(implementation, type):
         # The options of a class stand in its own docstring or in that of its constructor.
         constructor = implementation.__init__  # type: ignore[misc]  # it is read, not called.
-        described = {**docs(_documentation(constructor)), **described}
+        described = {**docs(documentation(constructor)), **described}
     found: list[Contribution] = []
     for name, parameter in signature.parameters.items():
         if name in added:
@@ -190,10 +190,11 @@ def _printable(value: Any, otherwise: Any) -> Any:
     return value
 
 
-def _documentation(implementation: Any) -> object:
+def documentation(implementation: Any) -> object:
+    """Return a foreign object's docstring, whatever it is."""
     try:
         return implementation.__doc__
-    except Exception:  # noqa: BLE001 - a foreign property.
+    except Exception:  # noqa: BLE001 - a foreign property may raise anything.
         return None
 
 
