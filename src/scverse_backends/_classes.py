@@ -98,10 +98,9 @@ def _make_call(forward: Any) -> Callable[..., Any]:
                         known.dispatch.explain_type_error(known.record, error, kwargs)
                     raise
             backend = None
-            if known.cls is not cls:
-                return bound(cls)(*args, **kwargs)
         elif known.cls is not cls:
             kwargs[BACKEND_PARAMETER] = backend
+        if known.cls is not cls:
             return bound(cls)(*args, **kwargs)
         return known.dispatch.call(known.record, backend, args, kwargs)
 

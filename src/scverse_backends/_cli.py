@@ -184,10 +184,10 @@ def _check(dispatcher: BackendDispatcher, arguments: argparse.Namespace) -> _Ans
 
 
 def _explain(dispatcher: BackendDispatcher, arguments: argparse.Namespace) -> _Answer:
-    functions = dict(dispatcher.functions())
+    functions = dispatcher.functions()
     name = arguments.function.rpartition(".")[2]
     # Backends may know a function by another name than the host's users do.
-    functions = {getattr(function, "__name__", known): function for known, function in functions.items()} | functions
+    functions = {**{getattr(function, "__name__", key): function for key, function in functions.items()}, **functions}
     if name not in functions:
         known = ", ".join(functions) or "none at all"
         likely = did_you_mean(suggestions(name, functions))

@@ -120,6 +120,7 @@ def _own(adapter: Any) -> Mapping[str, Any]:
 
 
 def static_lookup(adapter: Any, attribute: str) -> Any:
+    """Return what stands under a name in an object or its classes, or :data:`MISSING`, with none of its code run."""
     own = _own(adapter)
     return own[attribute] if attribute in own else _class_lookup(adapter, attribute)
 

@@ -111,7 +111,7 @@ class Plan:
         self.exact_function: Any = _NEVER
         honest = _shows_its_own(self.function if is_method else implementation)
         # Python checks what a plain function shows. Of any other callable nobody knows who checks what it shows.
-        self.needs_all = None if honest or router is None else router.is_complete
+        self.needs_all = None if honest or router is None else router.completeness()
         if router is not None and can_run is None:
             self.aligned, self.direct = router.forwardable()
             if self.aligned >= 0 and honest and router.same_parameters():
@@ -149,16 +149,7 @@ class Plan:
 class _Router:
     """The mapping of arguments by name."""
 
-    __slots__ = (
-        "_backend",
-        "_by_position",
-        "_function",
-        "_host",
-        "_implementation",
-        "_renamed",
-        "_required",
-        "options",
-    )
+    __slots__ = ("_backend", "_function", "_host", "_implementation", "_renamed", "options")
 
     def __init__(
         self,
@@ -176,8 +167,6 @@ class _Router:
         self._renamed = {
             new: old for new, old in renamed.items() if new not in implementation.all and old[0] in implementation.all
         }
-        self._required = frozenset(host.required)
-        self._by_position = [frozenset(host.positional[:count]) for count in range(len(host.positional) + 1)]
         # Old names are nobody's options, also where an implementation knows the new one beside them.
         self.options = backend_only(host, implementation) - {old for old, _ in renamed.values()}
 
@@ -202,12 +191,19 @@ class _Router:
             return aligned, (host.by_keyword - refused) | self.options
         return aligned, (host.by_keyword & implementation.by_keyword) | self.options
 
-    def is_complete(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-        """Whether a call that can be forwarded gives everything that is required, and nothing twice."""
-        by_position = self._by_position[len(args)]
-        if kwargs and not by_position.isdisjoint(kwargs):
-            return False
-        return self._required <= by_position or self._required <= by_position.union(kwargs)
+    def completeness(self) -> Callable[[tuple[Any, ...], dict[str, Any]], bool]:
+        """Return what tells whether a call that can be forwarded gives all that is required, and nothing twice."""
+        required = frozenset(self._host.required)
+        positional = self._host.positional
+        first = [frozenset(positional[:count]) for count in range(len(positional) + 1)]
+
+        def is_complete(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+            by_position = first[len(args)]
+            if kwargs and not by_position.isdisjoint(kwargs):
+                return False
+            return required <= by_position or required <= by_position.union(kwargs)
+
+        return is_complete
 
     def same_parameters(self) -> bool:
         """Whether every call that the implementation takes is one of the merged signature, and means the same."""

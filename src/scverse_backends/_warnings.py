@@ -42,7 +42,7 @@ class Warner:
 
     def warn_plainly(self, message: Warning | str, category: type[Warning], chain: Iterable[CodeType] = ()) -> None:
         """Give any warning on the user's line."""
-        frame = self._user_frame(tuple(chain) or tuple(_chain_of_call(sys._getframe(1))))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # see below.
+        frame = self._user_frame(tuple(chain))
         namespace = frame.f_globals
         warnings.warn_explicit(
             message,
@@ -95,10 +95,11 @@ class Warner:
         other projects stand in. The file of the host function itself is skipped only as part of the host's package:
         in a notebook or a script, it is also the user's.
         """
-        own_files = {code.co_filename for code in chain[-1:]}
-        decorator_files = {code.co_filename for code in chain} - own_files
         # The way to find a caller's line is documented, its name notwithstanding.
         frame: FrameType | None = sys._getframe(1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        chain = chain or tuple(_chain_of_call(frame))
+        own_files = {code.co_filename for code in chain[-1:]}
+        decorator_files = {code.co_filename for code in chain} - own_files
         last = frame
         while frame is not None:
             code = frame.f_code
