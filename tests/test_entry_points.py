@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import re
+import sys
 import warnings
 from types import SimpleNamespace
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from scverse_backends._entry_points import (
     EntryPointRecord,
     RegisteredRecord,
+    forget_finder_caches,
     installed_version,
     list_entry_points,
     normalize_distribution,
@@ -293,3 +295,49 @@ def test_a_listing_that_fails_without_a_file_to_blame(monkeypatch):  # 2.7
 def test_a_distribution_that_cannot_be_asked_for_its_version(monkeypatch):  # 2.6
     monkeypatch.setattr(importlib.metadata, "distribution", lambda _: Resisting())
     assert installed_version("any") is None
+
+
+class Forgotten(dict):
+    """What Python's finder sees where another thread takes an entry out between its look and its step."""
+
+    def __init__(self, folders, times):
+        super().__init__(folders)
+        self.times = times
+
+    def items(self):
+        self.times -= 1
+        return [*([("gone", None)] if self.times >= 0 else []), *super().items()]
+
+
+@pytest.mark.parametrize(("times", "forgotten"), [(1, True), (3, True), (10**6, False)])
+def test_a_folder_that_another_thread_forgot_first(monkeypatch, times, forgotten):  # 2.9
+    monkeypatch.setattr(sys, "path_importer_cache", Forgotten({"relative": None}, times))
+    forget_finder_caches()
+    assert ("relative" not in sys.path_importer_cache) is forgotten
+
+
+@pytest.mark.parametrize("raised", [KeyError, SystemExit, RecursionError])
+def test_finders_that_cannot_forget_keep_no_other_from_it(monkeypatch, raised):  # 2.6
+    def refuses():
+        raise raised
+
+    asked = []
+    finders = [
+        Resisting(raised),
+        SimpleNamespace(invalidate_caches=refuses),
+        SimpleNamespace(invalidate_caches=None),
+        SimpleNamespace(),
+        SimpleNamespace(invalidate_caches=lambda: asked.append("last")),
+    ]
+    monkeypatch.setattr(sys, "meta_path", finders)
+    forget_finder_caches()
+    assert asked == ["last"]
+
+
+def test_an_interrupt_while_finders_forget_passes_through(monkeypatch):  # 2.6
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "meta_path", [SimpleNamespace(invalidate_caches=interrupted)])
+    with pytest.raises(KeyboardInterrupt):
+        forget_finder_caches()

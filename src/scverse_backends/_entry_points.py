@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _UNREAD = "\0"
 """Stands for metadata that nobody has asked for yet; only ever compared by identity."""
 
+_ATTEMPTS = 10
+"""How often a finder is asked to forget: each failure for a race means that another thread made one step."""
+
 
 def normalize_distribution(name: str) -> str:
     """Return the form in which PEP 503 compares distribution names."""
@@ -305,6 +308,14 @@ def search_path() -> object:
 
 def forget_finder_caches() -> None:
     """Make a package that was installed a moment ago visible to the next listing and import."""
-    import importlib
+    for finder in tuple(sys.meta_path):
+        forget = _attribute(finder, "invalidate_caches")
+        # Python's own finder stops halfway, with a KeyError, where another thread forgot the same folder first. Whoever
+        # stopped tries again, and what no attempt forgets is noticed by the change of the folder's time at the latest.
+        for _ in range(_ATTEMPTS if callable(forget) else 0):
+            if _succeeds(forget):
+                break
 
-    importlib.invalidate_caches()
+
+def _succeeds(work: Callable[[], object]) -> bool:
+    return _attempt(lambda: (work(), True)) is not None
