@@ -20,6 +20,7 @@ from scverse_backends._docs import add_backend_parameter, rename_parameter
 from scverse_backends._labels import CPU, fold, is_string
 from scverse_backends._merge import write_annotations
 from scverse_backends._own_backend import OwnBackend
+from scverse_backends._plan import NO_PLAN
 from scverse_backends._signature import signature_of
 from scverse_backends._state import CPU_CHOICE, settle_call
 from scverse_backends._steps import Steps, driver_for, like
@@ -74,7 +75,7 @@ def plain_maker(dispatch: Dispatch) -> Maker:  # noqa: PLR0915 - see the wrapper
                     try:
                         plan = record.pinned[backend]
                     except Exception:  # noqa: BLE001 - not prepared yet, or not even hashable.
-                        return dispatch.call(record, backend, args, kwargs)
+                        plan = NO_PLAN  # The long way begins outside this clause: what it runs shall not see the error.
                 if plan is not None:
                     state = plan.outer
                     if state is not selection.current():
@@ -103,7 +104,7 @@ def plain_maker(dispatch: Dispatch) -> Maker:  # noqa: PLR0915 - see the wrapper
                         getattr(plan.adapter, plan.attribute) if namespace is None else namespace[plan.attribute]
                     )
                 except Exception:  # noqa: BLE001 - asked again, and told apart, on the long way.
-                    return dispatch.call(record, backend, args, kwargs)
+                    implementation = NO_PLAN  # As above: no plan is for it.
                 if not (
                     implementation is plan.exact
                     or (
