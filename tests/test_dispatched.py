@@ -135,7 +135,8 @@ def test_signature_and_annotations_are_kept_apart_from_the_hosts() -> None:
     assert list(host.__annotations__) == ["x", "k", "return"]
     assert list(ours.__annotations__) == ["x", "k", "backend", "return"]
     assert list(inspect.signature(host).parameters) == ["x", "k"]
-    assert record_of(ours).signature() is record_of(ours).signature()
+    record = record_of(ours)
+    assert record.signature(record.contributions) is record.signature(record.contributions)
 
 
 def test_a_function_without_a_return_annotation() -> None:

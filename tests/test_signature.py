@@ -13,7 +13,8 @@ from typing import Annotated, Any
 import pytest
 from labs import adapter, define, make
 
-from scverse_backends._signature import Placeholder, signature_of
+from scverse_backends._arguments import Placeholder
+from scverse_backends._signature import signature_of
 
 BACKEND = "backend: str | collections.abc.Sequence[str] | None = None"
 
@@ -237,16 +238,48 @@ def test_replace(merged: tuple[Any, Any]) -> None:
     assert signature.__replace__(return_annotation=int).return_annotation is int
 
 
-def test_it_shows_what_is_merged_at_that_moment() -> None:
+def test_a_signature_is_a_value_and_what_is_merged_later_makes_another() -> None:  # 5.1
     dispatcher = make("shown_lab")
     function = dispatcher.backend_dispatch(the_hosts)
-    signature = inspect.signature(function)
-    frozen = copy.copy(signature)
-    assert "size" not in signature.parameters
-    dispatcher.register(adapter(the_hosts=define("def f(x, *, size=3): pass")))
-    assert "size" in signature.parameters
-    assert "size" not in frozen.parameters
+    read, unread = inspect.signature(function), inspect.signature(dispatcher.backend_dispatch(name="two")(the_hosts))
+    shown, copied, known = str(read), copy.copy(read), {read: 1}
+    theirs = define("def f(x, *, size=3): pass")
+    dispatcher.register(adapter(the_hosts=theirs, two=theirs))
+    assert inspect.signature(function).parameters["size"].default == 3
     assert inspect.signature(functools.partial(function, 1)).parameters["size"].default == 3
+    assert (str(read), known[copied]) == (shown, 1)
+    assert "size" not in unread.parameters
+    assert read == unread == copied != inspect.signature(function)
+
+
+def test_a_decorator_that_keeps_a_signature_can_call_the_host_after_discovery() -> None:  # 5.1
+    def keeping(function: Any) -> Any:
+        signature = inspect.signature(function)
+
+        @functools.wraps(function)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            bound = signature.bind(*args, **kwargs)
+            bound.apply_defaults()
+            return function(*bound.args, **bound.kwargs)
+
+        return wrapper
+
+    dispatcher = make("keeping_lab")
+
+    @keeping
+    @dispatcher.backend_dispatch
+    def score(x: Any, *, n: int = 2) -> Any:
+        return "host", n
+
+    dispatcher.register(adapter(score=define("def f(x, *, n=2, device, tile=3): return 'fast', n")))
+    assert score(1) == ("host", 2)
+    dispatcher.register(adapter("slow", score=define("def f(x, *, tile=4): return 'slow', tile")))
+    late = keeping(dispatcher.functions()["score"])
+    with pytest.raises(TypeError, match="missing the required argument 'device'"):
+        late(1, backend="fast")
+    with pytest.raises(TypeError, match="unexpected keyword argument 'device'"):
+        late(1)
+    assert late(1, backend="slow") == ("slow", 4)
 
 
 def test_placeholders_are_values() -> None:

@@ -18,6 +18,27 @@ _BY_KEYWORD = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
 _EMPTY = Parameter.empty
 
 
+class Placeholder:
+    """Stands in a merged signature for a default that only a backend could tell.
+
+    It comes back as an argument where a decorator outside ours binds a call and applies what it takes for defaults.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return self._text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Placeholder) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
 class Names:
     """What a signature accepts, by name."""
 
@@ -80,6 +101,8 @@ def bind(
         if name in host.by_keyword:
             valid = valid and name not in given.named
             given.named[name] = value
+        elif isinstance(value, Placeholder):
+            continue
         elif name in options:
             given.options[name] = value
         elif host.takes_any:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 from abc import ABCMeta
 from enum import EnumType
-from types import MethodType, SimpleNamespace
+from types import MethodType
 from typing import Protocol, is_typeddict
 from weakref import ref
 
@@ -18,7 +18,6 @@ from scverse_backends._arguments import BACKEND_PARAMETER
 from scverse_backends._dispatched import Dispatched
 from scverse_backends._docs import add_backend_parameter
 from scverse_backends._rebuild import with_metaclass
-from scverse_backends._signature import MergedSignature
 from scverse_backends._state import CPU_CHOICE
 
 TYPE_CHECKING = False
@@ -205,9 +204,8 @@ def _constructor(cell: ClassCell, forward: Callable[..., Any]) -> Callable[..., 
 
     cls = cell.get()
     construct.__name__, construct.__qualname__, construct.__module__ = cls.__name__, cls.__qualname__, cls.__module__
-    source: Any = SimpleNamespace(signature=signature)
-    shown: Any = construct
-    shown.__signature__ = MergedSignature(source)
+    construction: Any = construct
+    construction.signature = signature
     return construct
 
 
@@ -226,7 +224,8 @@ class ClassSignature:
             # An instance that can be called has the signature of its ``__call__``.
             raise AttributeError("__signature__")
         if owner is self._known.cls:
-            return self._known.record.signature()
+            record = self._known.record
+            return record.signature(record.contributions)
         return shown_signature(owner, _forward(type(owner)), self.own)
 
 
@@ -323,9 +322,9 @@ def _check(cls: Any) -> None:
         )
 
 
-def _check_parameters(cls: type, constructor: Callable[..., Any]) -> None:
+def _check_parameters(cls: type, constructor: Any) -> None:
     try:
-        parameters = inspect.signature(constructor).parameters
+        parameters = constructor.signature().parameters
     except (TypeError, ValueError) as error:
         raise TypeError(f"The constructor of {cls.__qualname__} cannot be inspected ({error}).") from error
     if BACKEND_PARAMETER in parameters:

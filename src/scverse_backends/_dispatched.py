@@ -131,6 +131,11 @@ class Dispatched:
 
     def host_signature(self) -> Signature:
         """Return the signature that callers see, before anything is merged."""
+        if self.is_class:
+            # Asked anew, since decorators outside ours may still change the class.
+            construct: Any = self.function
+            signature: Signature = construct.signature()
+            return signature
         signature = signature_of(self.function)
         return signature if self.own_backend is None else self.own_backend.in_signature(signature)
 
@@ -158,10 +163,13 @@ class Dispatched:
 
     # -- what it shows -----------------------------------------------------------------------------------------------
 
-    def signature(self) -> Signature:
-        """Return the merged signature as of now."""
+    def merged_signature(self) -> MergedSignature:
+        """Return a signature that shows what is merged now."""
+        return MergedSignature(self, self.contributions)
+
+    def signature(self, found: Mapping[str, tuple[Contribution, ...]]) -> Signature:
+        """Return the signature with what backends contribute, or contributed once."""
         shown = self._shown
-        found = self.contributions
         if shown is None or shown[0] is not found:
             shown = (found, with_parameters(self.host_signature(), merged_parameters(found)))
             self._shown = shown
@@ -244,8 +252,3 @@ def leads_to(function: Any, goal: Any) -> bool:
         raise
     except BaseException:  # noqa: BLE001 - a foreign ``__wrapped__``.
         return False
-
-
-def merged_signature(record: Dispatched) -> MergedSignature:
-    """Return the signature object of a record, which always shows what is merged at that moment."""
-    return MergedSignature(record)

@@ -15,7 +15,7 @@ from types import FunctionType, MethodType
 
 from scverse_backends._arguments import BACKEND_PARAMETER
 from scverse_backends._dispatch import begin
-from scverse_backends._dispatched import Dispatched, merged_signature
+from scverse_backends._dispatched import Dispatched
 from scverse_backends._docs import add_backend_parameter, rename_parameter
 from scverse_backends._labels import CPU, fold, is_string
 from scverse_backends._merge import write_annotations
@@ -285,7 +285,7 @@ def _dress(wrapper: Any, function: Any, record: Dispatched, attribute: str) -> N
     update_wrapper(wrapper, function)
     wrapper.__defaults__ = getattr(function, "__defaults__", None)
     wrapper.__kwdefaults__ = keywords
-    wrapper.__signature__ = merged_signature(record)
+    wrapper.__signature__ = record.merged_signature()
     annotations: dict[str, Any] = {}
     wrapper.__annotations__ = annotations
     write_annotations(record, wrapper)

@@ -163,11 +163,12 @@ class Merger:
             for name, source in list(sources.items()):
                 if source not in available:
                     del sources[name], merged[name]
-            record.sources = sources
             record.contributions = merged
             # Most backends add no option to most functions, whose text then stands as it is.
             if any(before.values()) or any(merged.values()):
                 _write(record)
+            # Last, so that what an interrupt left half written is written again.
+            record.sources = sources
 
 
 def _read(record: Dispatched, backend: Backend, implementation: Any) -> tuple[Contribution, ...]:
@@ -222,12 +223,17 @@ def _write_doc(function: Any, written: Written, options: list[Option]) -> None:
 
 
 def _write_signature(function: Any, written: Written, record: Dispatched) -> None:
-    """Add the options to a signature that a host decorator made of ours; our own shows them by itself."""
+    """Show the options in our own signature, and in one that a host decorator made of it."""
     shown = getattr(function, "__dict__", {}).get("__signature__")
-    if not isinstance(shown, Signature) or isinstance(shown, MergedSignature) or "backend" not in shown.parameters:
+    before: Signature | None = None
+    if isinstance(shown, MergedSignature):
+        signature: Signature = record.merged_signature()
+    elif isinstance(shown, Signature) and "backend" in shown.parameters:
+        before = written.signature_before if shown is written.signature else None
+        before = shown if before is None else before
+        signature = with_parameters(before, merged_parameters(record.contributions))
+    else:
         return
-    before = written.signature_before if shown is written.signature and written.signature_before is not None else shown
-    signature = with_parameters(before, merged_parameters(record.contributions))
     try:
         function.__signature__ = signature
     except Exception:  # noqa: BLE001 - as above.

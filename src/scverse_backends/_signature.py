@@ -1,7 +1,7 @@
 """The signature that a decorated function shows: the host's, the options of the backends, and ``backend``.
 
 It is computed when somebody looks at it and not before: a host pays nothing at import for signatures that nobody
-reads, and what is merged later shows without anything being written again.
+reads.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import partial
 from inspect import Parameter, Signature
 
-from scverse_backends._arguments import BACKEND_PARAMETER, Names
+from scverse_backends._arguments import BACKEND_PARAMETER, Names, Placeholder
 from scverse_backends._defaults import at_default
 from scverse_backends._plan import backend_only
 
@@ -24,29 +24,11 @@ if TYPE_CHECKING:
     class SignatureSource(Protocol):
         """What a merged signature is put together by."""
 
-        def signature(self) -> Signature: ...
+        def signature(self, found: Mapping[str, tuple[Contribution, ...]]) -> Signature: ...
 
 
 BACKEND_ANNOTATION = str | Sequence[str] | None
 """A real object and no text, so that it resolves in every namespace."""
-
-
-class Placeholder:
-    """Stands in a merged signature for a default that only a backend could tell."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def __repr__(self) -> str:
-        return self._text
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Placeholder) and other._text == self._text
-
-    def __hash__(self) -> int:
-        return hash(self._text)
 
 
 class Contribution:
@@ -280,33 +262,38 @@ def with_parameters(signature: Signature, added: Iterable[Parameter]) -> Signatu
 
 
 class MergedSignature(Signature):
-    """A signature that is put together when it is read.
+    """A signature that is put together when it is first read.
 
-    It has the two attributes that :class:`inspect.Signature` keeps its state in, as properties; everything else is
-    inherited. Copies and pickles are plain signatures of what it shows at that moment.
+    It is a value, as every signature is: what is merged later makes another one. It has the two attributes that
+    :class:`inspect.Signature` keeps its state in, as properties; everything else is inherited. Copies and pickles are
+    plain signatures.
     """
 
-    __slots__ = ("_source",)
+    __slots__ = ("_found", "_source")
 
-    def __init__(self, source: SignatureSource) -> None:
+    def __init__(self, source: SignatureSource, found: Mapping[str, tuple[Contribution, ...]]) -> None:
         self._source = source
+        self._found = found
+
+    def _plain(self) -> Signature:
+        return self._source.signature(self._found)
 
     @property
     def _parameters(self) -> Mapping[str, Parameter]:
-        return self._source.signature().parameters
+        return self._plain().parameters
 
     @property
     def _return_annotation(self) -> Any:
-        return self._source.signature().return_annotation
+        return self._plain().return_annotation
 
     def replace(self, **changes: Any) -> Any:
         """Return a plain signature with other parameters or another return annotation."""
-        return self._source.signature().replace(**changes)
+        return self._plain().replace(**changes)
 
     __replace__ = replace
 
     def __reduce__(self) -> Any:
-        return self._source.signature().__reduce__()
+        return self._plain().__reduce__()
 
     def __repr__(self) -> str:
-        return repr(self._source.signature())
+        return repr(self._plain())

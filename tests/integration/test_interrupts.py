@@ -119,6 +119,7 @@ def check(dispatcher, double, at):
     assert dispatcher.available_backend_names() == ["class", "good", "swift"], at
     import inspect
     assert list(inspect.signature(double).parameters) == ["x", "scale", "class_option", "good_option", "backend"], at
+    assert [double.__doc__.count(f"{name}_option (") for name in ("class", "good")] == [1, 1], at
     assert double(1, backend="cpu") == ("cpu", 2), at
     with dispatcher.settings.use_backend("good"):
         assert double(1) == ("good", 2), at
