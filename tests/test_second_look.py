@@ -352,3 +352,66 @@ def failing_entry(dispatcher: Any, cls: type) -> Any:
     entry = registry.read(RegisteredRecord("fast", cls, distribution="fast-package"))
     registry.add(entry)
     return entry
+
+
+# -- what is asked on the way to an implementation ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["argument", "scope", "process", "order"])
+def test_can_run_and_converters_see_the_selection_of_the_call(how: str) -> None:  # 1.10, 4.12, 4.13
+    dispatcher = make(HOST)
+    settings = dispatcher.settings
+    seen: list[Any] = []
+
+    def convert(value: Any) -> Any:
+        seen.append((size(value), settings.backend))
+        return value
+
+    @dispatcher.backend_dispatch
+    def size(x: Any) -> str:
+        return "cpu"
+
+    @dispatcher.backend_dispatch(renamed={"rng": ("random_state", convert)})
+    def score(x: Any, rng: Any = None) -> Any: ...
+
+    def theirs(x: Any, random_state: Any = None) -> str:
+        return "ran"
+
+    def can_run(x: Any, random_state: Any = None) -> bool:
+        seen.append((size(x), settings.backend))
+        return True
+
+    theirs.can_run = can_run  # type: ignore[attr-defined]
+    dispatcher.register(adapter(score=theirs, size=lambda x: "fast"))
+    shown: Any = "fast"
+    for _ in range(2):
+        if how == "argument":
+            assert score(1, rng=2, backend="fast") == "ran"
+        elif how == "order":
+            shown = ("fast", "cpu")
+            assert score(1, rng=2, backend=["fast", "cpu"]) == "ran"
+        elif how == "scope":
+            with settings.use_backend("fast"):
+                assert score(1, rng=2) == "ran"
+        else:
+            settings.backend = "fast"
+            assert score(1, rng=2) == "ran"
+    assert seen == [("fast", shown)] * 4
+
+
+def test_a_can_run_that_calls_its_own_function_gets_the_host(recwarn: Any) -> None:  # 4.8, 4.12
+    dispatcher = make(HOST)
+
+    @dispatcher.backend_dispatch
+    def score(x: Any) -> str:
+        return "cpu"
+
+    def theirs(x: Any) -> str:
+        return "fast"
+
+    theirs.can_run = lambda x: score(x) == "cpu"  # type: ignore[attr-defined]
+    dispatcher.register(adapter(score=theirs))
+    assert score(1, backend="fast") == "fast"
+    with dispatcher.settings.use_backend("fast"):
+        assert score(1) == "fast"
+    assert not recwarn

@@ -150,7 +150,7 @@ class Dispatch:
             entered = state.with_scope(Scope(object(), choice, None))
         if call is not None:
             call.requested, call.source = choice.reading, source
-        route = self.routing.route(record, choice, source, state, args, kwargs)
+        route = self.routing.route(record, choice, source, entered, args, kwargs)
         if call is not None:
             call.executed, call.reason = route.executes, route.reason
         if choice is not CPU_CHOICE:

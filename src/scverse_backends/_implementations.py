@@ -120,7 +120,7 @@ class Implementations:
         )
 
     def arrange(
-        self, record: Dispatched, plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, record: Dispatched, plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any], state: State
     ) -> tuple[Any, dict[str, Any], list[str]]:
         """Map the arguments of a call; returns those for the implementation, and the names that it does not know."""
         router = plan.router
@@ -128,7 +128,8 @@ class Implementations:
         if router is None:
             return args, kwargs, []
         try:
-            return router.arrange(given)
+            # The host's converters see the selection that the call is made under.
+            return run_in(self._variable, self._variable.get(), state, router.arrange, given)
         except BackendContractError as error:
             error.host, error.distribution = self._host, plan.backend.distribution
             raise
@@ -160,7 +161,7 @@ class Implementations:
         backend = plan.backend.name
         ask = plan.can_run
         try:
-            answer: object = run_in(self._variable, state, inner, lambda: ask(*args, **kwargs))
+            answer: object = run_in(self._variable, self._variable.get(), inner, lambda: ask(*args, **kwargs))
         except Exception as error:
             raise self._broken_can_run(record, backend, f"raised {describe_error(error)}") from error
         if type(answer).__module__ == "numpy" and type(answer).__name__ in ("bool", "bool_"):

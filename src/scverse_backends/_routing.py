@@ -127,7 +127,7 @@ class Routing:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Route:
-        """Decide who runs a call.
+        """Decide who runs a call that enters a state; what is asked for it runs in that state too.
 
         Raises
         ------
@@ -142,7 +142,7 @@ class Routing:
                 return Route(record.function, args, kwargs, CPU, _chain(attempts, CPU, candidate.reason))
             if candidate.plan is not None:
                 plan = candidate.plan
-                call_args, call_kwargs, dropped = self._implementations.arrange(record, plan, args, kwargs)
+                call_args, call_kwargs, dropped = self._implementations.arrange(record, plan, args, kwargs, state)
                 declined = self._implementations.declined(record, plan, call_args, call_kwargs, state)
                 if declined is None:
                     self._warn_dropped(record, plan, dropped)
