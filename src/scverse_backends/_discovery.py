@@ -23,7 +23,10 @@ def discover(
 ) -> None:
     """Load and merge everything, then say what is wrong; without decorated functions there is nothing to merge."""
     resolver.load_all()
-    problems = merger.merge_everything() if merger is not None else []
+    problems: list[BackendLoadWarning] = []
+    if merger is not None:
+        merger.refresh()  # Nothing may have come or gone, and an interrupt may have cut the last merge short.
+        problems = merger.merge_everything()
     pending: list[tuple[Hashable, BackendWarning]] = [(("notice", str(warning)), warning) for warning in problems]
     pending += _warnings(resolver.host, registry, records.listed(), warn_untrusted=resolver.warns_untrusted)
     # Everything is merged by now, so a warning that is turned into an error leaves nothing half-done.

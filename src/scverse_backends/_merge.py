@@ -37,16 +37,20 @@ if TYPE_CHECKING:
 
 
 class Written:
-    """What one function showed before merging, and what merging wrote there."""
+    """What one function showed before merging, and what merging wrote there.
 
-    __slots__ = ("doc", "doc_before", "function", "signature", "signature_before")
+    While something is being written, both the old and the new are known as ours, so that an interrupt in between does
+    not make either of them pass for the host's.
+    """
+
+    __slots__ = ("doc_before", "docs", "function", "signature_before", "signatures")
 
     def __init__(self, function: Any) -> None:
         self.function = ref(function)
-        self.doc_before: str | None = None
-        self.doc: str | None = None
+        self.doc_before = ""
+        self.docs: tuple[str, ...] = ()
         self.signature_before: Signature | None = None
-        self.signature: Signature | None = None
+        self.signatures: tuple[Signature, ...] = ()
 
 
 class Merger:
@@ -147,7 +151,8 @@ class Merger:
             if implementation is not MISSING:
                 found[backend.name] = (backend, _read(record, backend, implementation))
         gone = any(source not in available for source in record.sources.values())
-        if found or gone:
+        # An interrupt in the middle of publishing left contributions whose sources are not noted.
+        if found or gone or record.contributions.keys() != record.sources.keys():
             self._publish(record, found)
 
     def _publish(self, record: Dispatched, found: dict[str, tuple[Backend, tuple[Contribution, ...]]]) -> None:
@@ -155,19 +160,16 @@ class Merger:
             # Looked at again: another thread may have loaded or taken out a backend since, and merged it already.
             available = self._registry.available()
             before = record.contributions
-            sources = dict(record.sources)
-            merged = dict(before)
-            for name, (backend, added) in found.items():
-                sources[name] = backend
-                merged[name] = added
-            for name, source in list(sources.items()):
-                if source not in available:
-                    del sources[name], merged[name]
+            sources = {**record.sources, **{name: backend for name, (backend, _) in found.items()}}
+            sources = {name: backend for name, backend in sources.items() if backend in available}
+            added = {**before, **{name: contributions for name, (_, contributions) in found.items()}}
+            merged = {name: added[name] for name in sources}
+            # The sources say what is written, so an interrupt from here on makes the next merge write everything.
+            record.sources = {}
             record.contributions = merged
             # Most backends add no option to most functions, whose text then stands as it is.
             if any(before.values()) or any(merged.values()):
                 _write(record)
-            # Last, so that what an interrupt left half written is written again.
             record.sources = sources
 
 
@@ -212,12 +214,13 @@ def _write_doc(function: Any, written: Written, options: list[Option]) -> None:
         if not isinstance(shown, str):
             return
         # Text that is not ours any more was put there by a host decorator; it is the text to splice into.
-        before = written.doc_before if shown == written.doc and written.doc_before is not None else shown
+        before = written.doc_before if shown in written.docs else shown
         text = add_options(before, options) if options else before
+        written.doc_before, written.docs = before, (shown, text)
         if text != shown:
             # Metaclasses may have their own idea of what can be set on their classes.
             (type.__setattr__ if isinstance(function, type) else setattr)(function, "__doc__", text)
-        written.doc_before, written.doc = before, text
+        written.docs = (text,)
     except Exception:  # noqa: BLE001 - an outer function that cannot be written to is left alone.
         return
 
@@ -225,20 +228,20 @@ def _write_doc(function: Any, written: Written, options: list[Option]) -> None:
 def _write_signature(function: Any, written: Written, record: Dispatched) -> None:
     """Show the options in our own signature, and in one that a host decorator made of it."""
     shown = getattr(function, "__dict__", {}).get("__signature__")
-    before: Signature | None = None
     if isinstance(shown, MergedSignature):
         signature: Signature = record.merged_signature()
     elif isinstance(shown, Signature) and "backend" in shown.parameters:
-        before = written.signature_before if shown is written.signature else None
+        before = written.signature_before if any(shown is one for one in written.signatures) else None
         before = shown if before is None else before
         signature = with_parameters(before, merged_parameters(record.contributions))
+        written.signature_before, written.signatures = before, (shown, signature)
     else:
         return
     try:
         function.__signature__ = signature
     except Exception:  # noqa: BLE001 - as above.
         return
-    written.signature_before, written.signature = before, signature
+    written.signatures = (signature,)
 
 
 def _options(record: Dispatched) -> list[Option]:

@@ -132,7 +132,11 @@ class Registry:
             _log.debug("loading %s (%s)", entry.record.origin, entry.record.value)
             result, notices = self._read(entry)
         finally:
-            entry.loading.discard(thread)
+            try:
+                entry.loading.discard(thread)
+            finally:
+                # Again, since an interrupt between the two would make this thread never find the entry any more.
+                entry.loading.discard(thread)
         with self._lock:
             if isinstance(entry.outcome, Backend):
                 return entry.outcome

@@ -37,6 +37,11 @@ def fresh():
 
     return dispatcher, double
 
+class Mine:
+    name = "mine"
+    def double(self, x, *, mine_option=1, good_option=2):
+        return ("mine", 2 * x)
+
 class Interrupter:
     # Counts the points, and raises at one of them.
     def __init__(self, at):
@@ -115,10 +120,15 @@ def check(dispatcher, double, at):
         assert type(error).__name__ == "BackendLoadError", at
     else:
         raise AssertionError(at)
+    try:
+        dispatcher.unregister("mine")
+    except ValueError:
+        pass
     dispatcher.discover()
     assert dispatcher.available_backend_names() == ["class", "good", "swift"], at
     import inspect
     assert list(inspect.signature(double).parameters) == ["x", "scale", "class_option", "good_option", "backend"], at
+    assert "mine" not in double.__doc__, at
     assert [double.__doc__.count(f"{name}_option (") for name in ("class", "good")] == [1, 1], at
     assert double(1, backend="cpu") == ("cpu", 2), at
     with dispatcher.settings.use_backend("good"):
@@ -170,6 +180,10 @@ ACTIONS = {
     "order": "double(1, backend=['bad', 'class', 'good'])",
     "list": "dispatcher.backends()",
     "get_backend": "dispatcher.get_backend('class')",
+    "register": """
+    dispatcher.register(Mine())
+    double(1, backend='mine')
+    dispatcher.unregister('mine')""",
 }
 
 
