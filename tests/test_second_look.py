@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import pickle
+import sys
 import threading
 import types
 from typing import Any
@@ -13,8 +15,10 @@ import pytest
 from labs import adapter, define, make
 
 from scverse_backends.exceptions import (
+    BackendContractError,
     BackendError,
     BackendLoadError,
+    BackendLoadWarning,
     FallbackWarning,
     FunctionNotImplementedError,
     UnknownBackendError,
@@ -354,7 +358,7 @@ def failing_entry(dispatcher: Any, cls: type) -> Any:
     return entry
 
 
-# -- what is asked on the way to an implementation ----------------------------------------------------------------------
+# -- what is asked on the way to an implementation ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("how", ["argument", "scope", "process", "order"])
@@ -415,3 +419,130 @@ def test_a_can_run_that_calls_its_own_function_gets_the_host(recwarn: Any) -> No
     with dispatcher.settings.use_backend("fast"):
         assert score(1) == "fast"
     assert not recwarn
+
+
+@pytest.mark.parametrize("raised", [SystemExit, GeneratorExit, RecursionError, KeyboardInterrupt])
+def test_whatever_can_run_raises_is_a_broken_contract_interrupts_apart(raised: type[BaseException]) -> None:  # 4.12
+    dispatcher = make(HOST)
+
+    @dispatcher.backend_dispatch
+    def score(x: Any) -> None: ...
+
+    def theirs(x: Any) -> None: ...
+
+    def can_run(x: Any) -> None:
+        raise raised
+
+    theirs.can_run = can_run  # type: ignore[attr-defined]
+    dispatcher.register(adapter(score=theirs))
+    if raised is KeyboardInterrupt:
+        with pytest.raises(KeyboardInterrupt):
+            score(1, backend="fast")
+    else:
+        with pytest.raises(BackendContractError, match=f"raised {raised.__name__}") as info:
+            score(1, backend="fast")
+        assert isinstance(info.value.__cause__, raised)
+
+
+# -- what is selected and gone -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["process", "scope"])
+def test_a_selection_does_not_go_over_to_who_takes_the_name_as_an_alias(how: str) -> None:  # 1.2, 2.10
+    dispatcher = make(HOST)
+    settings = dispatcher.settings
+
+    @dispatcher.backend_dispatch
+    def score(x: Any) -> str:
+        return "cpu"
+
+    dispatcher.register(adapter("old", score=lambda x: "old"))
+    scope = settings.use_backend("old") if how == "scope" else contextlib.nullcontext()
+    if how == "process":
+        settings.backend = "old"
+    with scope:
+        assert score(1) == "old"
+        dispatcher.unregister("old")
+        dispatcher.register(adapter("new", aliases=["old"], score=lambda x: "new"))
+        with pytest.raises(UnknownBackendError, match=r"'old'.* another name of 'new' now") as info:
+            score(1)
+        assert ("del settings.backend" in str(info.value)) is (how == "process")
+        assert score(1, backend="old") == "new"
+        settings.backend = "old"
+        assert settings.backend == "new"
+        assert score(1) == "new"
+
+
+def test_the_trace_of_a_call_under_a_wrong_environment_says_where_it_came_from(monkeypatch: Any) -> None:  # 7.3
+    monkeypatch.setenv("SECOND_LOOK_BACKEND", "nope")
+    dispatcher = make(HOST)
+
+    @dispatcher.backend_dispatch
+    def score(x: Any) -> None: ...
+
+    with dispatcher.settings.trace() as calls, pytest.raises(UnknownBackendError):
+        score(1)
+    assert [(call.requested, call.source, call.executed) for call in calls] == [("nope", "environment", None)]
+
+
+# -- listings that break off -------------------------------------------------------------------------------------------
+
+
+def test_a_listing_that_breaks_off_takes_away_no_backend(tmp_path: Any, monkeypatch: Any) -> None:  # 2.6, 2.7
+    folder = tmp_path / "d_fast-1.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: d-fast\nVersion: 1.0\n")
+    (folder / "entry_points.txt").write_text(f"[{HOST}.backends]\nfast = second_look_fast\n")
+    (tmp_path / "second_look_fast.py").write_text("name = 'fast'\ndef score(x): return 'fast'\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    dispatcher = make(HOST)
+
+    @dispatcher.backend_dispatch
+    def score(x: Any) -> str:
+        return "cpu"
+
+    assert score(1, backend="fast") == "fast"
+
+    class Hiccup:
+        def find_spec(self, *_: Any) -> None: ...
+        def find_distributions(self, _: Any) -> Any:
+            raise OSError("stale handle")
+
+    monkeypatch.setattr(sys, "meta_path", [Hiccup(), *sys.meta_path])
+    with pytest.warns(BackendLoadWarning, match="stale handle"), pytest.raises(UnknownBackendError) as info:
+        score(1, backend="nope")
+    assert "cannot be listed (OSError: stale handle)" in str(info.value)
+    assert score(1, backend="fast") == "fast"
+    dispatcher.discover()
+    table = dispatcher.backends()
+    assert [one.state for one in table] == ["available"]
+    assert "stale handle" in str(table)
+    # What is gone is gone as soon as a listing comes to its end.
+    monkeypatch.undo()
+    with pytest.raises(UnknownBackendError) as info:
+        score(1, backend="nope")
+    assert "stale handle" not in str(info.value)
+    with pytest.raises(UnknownBackendError):
+        score(1, backend="fast")
+
+
+def test_explain_looks_again_for_what_an_order_passed_over(tmp_path: Any, monkeypatch: Any) -> None:  # 1.9, 7.2
+    monkeypatch.syspath_prepend(str(tmp_path))
+    dispatcher = make(HOST, trusted_backends={"cuda": {"package": "d-cuda"}})
+
+    @dispatcher.backend_dispatch
+    def score(x: Any) -> str:
+        return "cpu"
+
+    dispatcher.register(adapter(score=lambda x: "fast"))
+    dispatcher.settings.backend = ["cuda", "fast"]
+    with pytest.warns(FallbackWarning, match="pip install d-cuda"):
+        assert score(1) == "fast"
+    assert dispatcher.settings.explain(score).executes == "fast"
+    folder = tmp_path / "d_cuda-1.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: d-cuda\nVersion: 1.0\n")
+    (folder / "entry_points.txt").write_text(f"[{HOST}.backends]\ncuda = second_look_cuda\n")
+    (tmp_path / "second_look_cuda.py").write_text("name = 'cuda'\ndef score(x): return 'cuda'\n")
+    assert dispatcher.settings.explain(score).executes == "cuda"
+    assert score(1) == "cuda"

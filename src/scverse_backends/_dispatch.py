@@ -136,7 +136,9 @@ class Dispatch:
         epoch = self.epoch
         if requested is None:
             if call is not None:
-                call.requested = self.selection.environment()  # Until it is known to be something that can run.
+                # Until it is known to be something that can run.
+                call.requested = self.selection.environment()
+                call.source = None if call.requested is None else "environment"
             choice, source = self.selection.effective()
             entered = state
         else:

@@ -208,11 +208,20 @@ def _text(value: Any) -> str | None:
 class Listing:
     """The records of one group, and the function that listed them."""
 
-    __slots__ = ("_listed_with", "problems", "records")
+    __slots__ = ("_listed_with", "is_complete", "problems", "records")
 
-    def __init__(self, records: tuple[EntryPointRecord, ...], problems: tuple[str, ...], listed_with: object) -> None:
+    def __init__(
+        self,
+        records: tuple[EntryPointRecord, ...],
+        problems: tuple[str, ...],
+        listed_with: object,
+        *,
+        is_complete: bool = True,
+    ) -> None:
         self.records = records
         self.problems = problems
+        self.is_complete = is_complete
+        """Whether all that is installed was looked at, so that what is not listed is not there."""
         self._listed_with = listed_with
 
     def is_current(self) -> bool:
@@ -233,6 +242,7 @@ def list_entry_points(group: str) -> Listing:
     list_group: Callable[..., Iterable[Any]] = importlib.metadata.entry_points
     problems: list[str] = []
     found: list[Any] = []
+    worse: str | None = None
     error = _collect(found, list_group, group=group)
     if error is not None:
         found = []
@@ -245,7 +255,7 @@ def list_entry_points(group: str) -> Listing:
         name = _text(_attribute(entry_point, "name"))
         if name is not None:
             records.append(EntryPointRecord(name, _text(_attribute(entry_point, "value")) or "", entry_point))
-    return Listing(tuple(records), tuple(problems), list_group)
+    return Listing(tuple(records), tuple(problems), list_group, is_complete=worse is None)
 
 
 def _collect(points: list[Any], read: Callable[..., Iterable[Any]], **arguments: Any) -> str | None:

@@ -162,7 +162,9 @@ class Implementations:
         ask = plan.can_run
         try:
             answer: object = run_in(self._variable, self._variable.get(), inner, lambda: ask(*args, **kwargs))
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             raise self._broken_can_run(record, backend, f"raised {describe_error(error)}") from error
         if type(answer).__module__ == "numpy" and type(answer).__name__ in ("bool", "bool_"):
             answer = bool(answer)  # What a condition on an array's properties easily comes to.

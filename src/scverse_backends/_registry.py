@@ -81,8 +81,11 @@ class Registry:
             gone = list(self._listed)
             matched = [(entry, _taken(gone, entry)) for entry in fresh]
             came = any(known is None for _, known in matched)
+            # What a listing missed that broke off may be there all the same.
+            missed = gone if not listing.is_complete else []
+            gone = gone if listing.is_complete else []
             # The records first: who sees the listing takes them for complete.
-            self._listed = tuple(_kept(entry, known) for entry, known in matched)
+            self._listed = (*(_kept(entry, known) for entry, known in matched), *missed)
             self._listing = listing
             self._answers = NO_ANSWERS
         _log.debug("%d entry points in group %r, new ones: %s", len(fresh), self.group, came)

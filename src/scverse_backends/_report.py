@@ -115,11 +115,12 @@ def _row(info: BackendInfo) -> Row:
 class BackendTable(Sequence[BackendInfo]):
     """The backends of one host. Prints as a table, and shows as one in notebooks."""
 
-    __slots__ = ("_host", "_infos")
+    __slots__ = ("_host", "_infos", "_problems")
 
-    def __init__(self, host: str, infos: Iterable[BackendInfo]) -> None:
+    def __init__(self, host: str, infos: Iterable[BackendInfo], problems: Iterable[str] = ()) -> None:
         self._host = host
         self._infos = tuple(infos)
+        self._problems = tuple(problems)
 
     if TYPE_CHECKING:
 
@@ -142,6 +143,7 @@ class BackendTable(Sequence[BackendInfo]):
             if info.state == "available" and info.reason is not None:
                 untrusted.setdefault(info.reason, []).append(info.name)
         notes = [f"Not trusted, since {reason}: {', '.join(names)}." for reason, names in untrusted.items()]
+        notes += [f"Installed metadata is broken: {text}." for text in self._problems]
         return Table(title, headers, [_row(info) for info in self._infos], notes=notes)
 
     def __repr__(self) -> str:
@@ -220,7 +222,8 @@ def backend_table(host: str, registry: Registry, resolver: Resolver, records: It
     resolver.load_all()
     names = sorted({(record.attribute, record.name) for record in records})
     infos = [*_installed(registry, names), *_missing(registry, resolver)]
-    return BackendTable(host, sorted(infos, key=lambda info: (info.name, info.distribution or "")))
+    found = sorted(infos, key=lambda info: (info.name, info.distribution or ""))
+    return BackendTable(host, found, registry.metadata_problems)
 
 
 def _installed(registry: Registry, names: list[tuple[str, str]]) -> Iterator[BackendInfo]:
@@ -330,6 +333,9 @@ def explain(dispatch: Dispatch, record: Dispatched, backend: object) -> Explanat
         names: Any = requested
         shown = tuple(map(str, names)) if isinstance(requested, (list, tuple)) else str(requested)
         return Explanation(name, shown, error.source or "argument", None, str(error))
+    # What was passed over may have been installed since.
+    for one in choice.names:
+        dispatch.resolver.ask_again(one)
     steps = _Steps()
     _walk(dispatch, record, choice, source, state, steps)
     return Explanation(name, choice.reading, source, steps.executes, steps.sentence(), tuple(steps.found))

@@ -102,9 +102,9 @@ class Resolver:
                     source=source,
                 )
             if not isinstance(value, str) or not value:
-                raise self._unknown(value, source)
+                raise self.unknown(value, source)
             name = self._known_name(plain(value), source)
-            self._ask_again(name)
+            self.ask_again(name)
             if name not in names:
                 names.append(name)
         if not names:
@@ -173,7 +173,7 @@ class Resolver:
             self._in_vain[name] = self._registry.revision, search_path(), copy
             raise
 
-    def _ask_again(self, name: str) -> None:
+    def ask_again(self, name: str) -> None:
         """Let a name of an order be looked for again, since it is explicitly asked for."""
         _, path, error = self._in_vain.get(name, (0, None, None))
         # A call in a loop asks each time, and reading all metadata takes longer than most calls.
@@ -211,7 +211,7 @@ class Resolver:
             refusal = entry.outcome
             if entry.record.name == name and isinstance(refusal, Failure):
                 raise self._refused_error(name, entry, refusal, source)
-        raise self._unknown(name, source)
+        raise self.unknown(name, source)
 
     def _look(self, name: str, owner: TrustedBackend | None) -> Backend | Entry | None:
         return self._registry.find(name) if owner is None else self._trusted(owner)
@@ -264,7 +264,8 @@ class Resolver:
     def _failed_names(self) -> tuple[str, ...]:
         return tuple(entry.record.name for entry in self._registry.known_entries() if entry.failed)
 
-    def _unknown(self, name: object, source: str) -> BackendError:
+    def unknown(self, name: object, source: str, why: str = "") -> BackendError:
+        """Return the error for what is no backend, with what it may have been meant for."""
         available = self._available()
         if not isinstance(name, str) or not name.strip():
             return UnknownBackendError(
@@ -279,10 +280,11 @@ class Resolver:
             if failed
             else ""
         )
+        unread = "".join(f" Installed metadata is broken: {text}." for text in self._registry.metadata_problems[:1])
         several = " Several names are a list, backend=['a', 'b']." if "," in name else ""
         return UnknownBackendError(
-            f"Unknown backend {name!r:.140} for {self.host}.{several}{did_you_mean(likely)} "
-            f"Available: {self._available_text()}.{may_be}",
+            f"Unknown backend {name!r:.140} for {self.host}.{why}{several}{did_you_mean(likely)} "
+            f"Available: {self._available_text()}.{may_be}{unread}",
             host=self.host,
             backend=name,
             suggestions=likely,

@@ -12,6 +12,7 @@ from scverse_backends.exceptions import (
     DroppedArgumentWarning,
     FallbackWarning,
     FunctionNotImplementedError,
+    UnknownBackendError,
 )
 
 TYPE_CHECKING = False
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
+    from scverse_backends._adapters import Backend
     from scverse_backends._dispatched import Dispatched
     from scverse_backends._implementations import Implementations
     from scverse_backends._plan import Plan
@@ -97,7 +99,7 @@ class Routing:
                 yield Candidate(CPU, "selected", runs_host=True)
                 return
             try:
-                find = self._resolver.backend_in_turn if choice.is_order else self._resolver.backend
+                find = self._resolver.backend_in_turn if choice.is_order else self._selected
                 backend = find(name, source)
                 if used:
                     self._resolver.note_use(backend)
@@ -117,6 +119,19 @@ class Routing:
                 return
             else:
                 yield Candidate(backend.name, "runs", plan=plan, distribution=backend.distribution)
+
+    def _selected(self, name: str, source: str) -> Backend:
+        """Return the backend that was selected by its canonical name, which may be gone by now."""
+        try:
+            backend = self._resolver.backend(name, source)
+            if backend.name != name:
+                raise self._resolver.unknown(name, source, f" It is another name of {backend.name!r} now.")
+        except UnknownBackendError as error:
+            if source != "process":
+                raise
+            way_out = "settings.backend still selects it: assign another name, or del settings.backend."
+            raise error.rewritten(f"{error} {way_out}", source=source) from None
+        return backend
 
     def route(
         self,
