@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 import types
 from types import SimpleNamespace
 
 import pytest
+from labs import make
 
 from scverse_backends import BackendDispatcher
 from scverse_backends.exceptions import BackendContractError, BackendError, UnknownBackendError
@@ -202,18 +204,62 @@ def test_no_signature(d):
 # -- kinds of functions ------------------------------------------------------------------------------------------------
 
 
-def test_asynchronous_functions(d):
-    async def fetch(url):
+def hiding(function):
+    @functools.wraps(function)
+    def wrapper(*args, **kwargs):
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
+def kinds():
+    def plain(url):
         never()
 
-    async def stream(url):
+    async def coroutine(url):
+        never()
+
+    def generator(url):
         yield never()
 
-    assert found(d, fetch=fetch, stream=stream) == []
-    problems = found(d, fetch=lambda url: None, stream=lambda url: None)
-    assert short(problems) == [("error", "fetch", None), ("error", "stream", None)]
-    assert "a coroutine function" in problems[0].message
-    assert "an async generator function" in problems[1].message
+    async def async_generator(url):
+        yield never()
+
+    made = {"plain": plain, "coroutine": coroutine, "generator": generator, "async_generator": async_generator}
+    return {**made, **{f"hidden {kind}": hiding(function) for kind, function in made.items()}}
+
+
+@pytest.mark.parametrize("host", ["plain", "coroutine", "generator", "async_generator"])
+@pytest.mark.parametrize("theirs", ["plain", "coroutine", "generator", "async_generator"])
+@pytest.mark.parametrize("hidden", ["", "hidden "])
+def test_kinds_of_functions(host, theirs, hidden):  # 8.2
+    dispatcher = make("kinds_of_check")
+    decorated = dispatcher.backend_dispatch(name="fetch")(kinds()[host])
+    severities = {
+        ("plain", "coroutine"): "warning",
+        ("plain", "generator"): "warning",
+        ("plain", "async_generator"): "warning",
+        ("coroutine", "plain"): "note",
+        ("coroutine", "generator"): "warning",
+        ("coroutine", "async_generator"): "warning",
+        ("generator", "coroutine"): "error",
+        ("generator", "async_generator"): "error",
+        ("async_generator", "plain"): "note",
+        ("async_generator", "coroutine"): "error",
+        ("async_generator", "generator"): "note",
+    }
+    expected = severities.get((host, theirs))
+    found_there = short(found(dispatcher, fetch=kinds()[hidden + theirs]))
+    assert found_there == ([(expected, "fetch", None)] if expected else [])
+    assert decorated.__name__ == host
+
+
+def test_a_function_that_claims_to_wrap_itself_is_a_plain_one(d):
+    def fetch(url):
+        never()
+
+    fetch.__wrapped__ = fetch
+    assert [severity for severity, _, _ in short(found(d, fetch=fetch))] == ["note", "note"]
 
 
 def test_a_class_for_a_class(d):

@@ -512,3 +512,73 @@ def test_annotations_of_python_3_14_that_cannot_be_evaluated():
     hints = typing.get_type_hints(decorated, globalns=namespace)
     assert (hints["a"], hints["b"], hints["return"]) == (str, int, int)
     assert hints["backend"] == str | Sequence[str] | None
+
+
+# -- kinds that a decorator hides --------------------------------------------------------------------------------------
+
+
+def hidden(function):
+    @wraps(function)
+    def wrapper(*args, **kwargs):
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
+@dispatch(name="hidden_later")
+@hidden
+async def hidden_later(x):
+    await asyncio.sleep(0)
+    return inner()
+
+
+@dispatch(name="hidden_steps")
+@hidden
+def hidden_steps(x):
+    yield inner()
+    yield inner()
+
+
+@dispatch(name="hidden_stream")
+@hidden
+async def hidden_stream(x):
+    yield inner()
+
+
+@dispatch(name="consumed")
+@hidden
+def consumed(x):
+    return list(hidden_steps.__wrapped__(x))
+
+
+async def collected(stream):
+    return [one async for one in stream]
+
+
+def run_hidden(function, *args, **kwargs):
+    result = function(*args, **kwargs)
+    if inspect.isawaitable(result):
+        return [asyncio.run(result)]
+    return asyncio.run(collected(result)) if hasattr(result, "__aiter__") else list(result)
+
+
+@pytest.mark.parametrize("function", [hidden_later, hidden_steps, hidden_stream, consumed])
+def test_the_selection_of_a_call_holds_in_bodies_that_a_decorator_hides(function):  # 1.10, 4.10
+    assert not inspect.iscoroutinefunction(function)
+    with settings.use_backend("fast"):
+        assert set(run_hidden(function, 1, backend="cpu")) == {"cpu"}
+        bound = settings.bind(function.__wrapped__)
+    decorated = settings.use_backend("fast")(function.__wrapped__)
+    assert set(run_hidden(bound, 1)) == set(run_hidden(decorated, 1)) == {"fast"}
+    with settings.trace() as calls:
+        assert set(run_hidden(function, 1)) == {"cpu"}
+    assert calls[0].seconds is not None
+    assert settings.backend == "cpu"
+
+
+def test_a_function_that_claims_to_wrap_itself():  # 4.10
+    def circular(x):
+        return x
+
+    circular.__wrapped__ = circular
+    assert settings.use_backend("fast")(circular)(1) == 1

@@ -183,10 +183,38 @@ def _kind_problems(record: Dispatched, implementation: Any) -> Iterator[Problem]
     name, host = record.attribute, record.function
     if record.is_class and not inspect.isclass(implementation):
         yield Problem(name, None, "error", "The host's is a class, and this is none.", "Export a class of that name.")
+    mine, theirs = _kind(host), _kind(implementation)
+    if mine == theirs or record.is_class:
+        return
+    if mine in _ITERATED and theirs not in _ITERATED[mine]:
+        text = f"It is {theirs} and the host's is {mine}, so that iterating over its result fails."
+        yield Problem(name, None, "error", text, f"Make it {mine}.")
+    elif theirs != _PLAIN and mine not in _ITERATED:
+        text = f"It is {theirs} and the host's is {mine}: callers get what it returns in place of the result."
+        yield Problem(name, None, "warning", text, f"Make it {mine}.")
+    elif mine in _AWAITING:
+        text = f"It is {theirs} and the host's is {mine}: the event loop waits while its body runs."
+        yield Problem(name, None, "note", text, f"Make it {mine} if it takes long.")
+
+
+_PLAIN, _GENERATOR = "a plain function", "a generator function"
+_COROUTINE, _ASYNC_GENERATOR = "a coroutine function", "an async generator function"
+_AWAITING = (_COROUTINE, _ASYNC_GENERATOR)
+_ITERATED = {_GENERATOR: (_PLAIN, _GENERATOR), _ASYNC_GENERATOR: (_PLAIN, _GENERATOR, _ASYNC_GENERATOR)}
+"""What may stand for a function whose result is iterated over."""
+
+
+def _kind(function: Any) -> str:
+    """Return what kind of function it is, whatever decorators stand around it."""
+    try:
+        function = inspect.unwrap(function)
+    except Exception:  # noqa: BLE001 - a foreign ``__wrapped__`` may raise anything, and lead in a circle.
+        return _PLAIN
     for is_kind, kind in (
-        (inspect.iscoroutinefunction, "a coroutine function"),
-        (inspect.isasyncgenfunction, "an async generator function"),
+        (inspect.iscoroutinefunction, _COROUTINE),
+        (inspect.isgeneratorfunction, _GENERATOR),
+        (inspect.isasyncgenfunction, _ASYNC_GENERATOR),
     ):
-        if is_kind(host) and not is_kind(implementation):
-            text = f"The host's is {kind}, and this is none, so that its result cannot be awaited as the caller does."
-            yield Problem(name, None, "error", text, f"Make it {kind}.")
+        if is_kind(function):
+            return kind
+    return _PLAIN

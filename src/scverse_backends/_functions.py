@@ -264,8 +264,7 @@ def dispatch_function(
     record.own_backend = own
     wrapper = _wrapper(dispatch, plain, implementation, record)
     if own is not None:
-        wrapper = _with_own_backend(dispatch, record, own, wrapper)
-        wrapper = wrapper if driver_for(function) is None else like(function, wrapper)
+        wrapper = like(function, _with_own_backend(dispatch, record, own, wrapper))
     _dress(wrapper, function, record, attribute)
     return wrapper, record
 

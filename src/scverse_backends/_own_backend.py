@@ -6,7 +6,7 @@ from functools import wraps
 
 from scverse_backends._arguments import BACKEND_PARAMETER, InvalidCall, Names, bind
 from scverse_backends._signature import signature_of
-from scverse_backends._steps import driver_for, like
+from scverse_backends._steps import like
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class OwnBackend:
                 self._check_call(function, args, kwargs)
                 raise
 
-        return wraps(function)(renamed if driver_for(function) is None else like(function, renamed))
+        return wraps(function)(like(function, renamed))
 
     def _check_call(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Raise Python's error for a wrong call with the name that callers know the parameter by."""

@@ -7,7 +7,7 @@ changes (a scope it opens, an assignment) is kept for its next step.
 from __future__ import annotations
 
 import sys
-from types import CoroutineType, FunctionType, GeneratorType, coroutine
+from types import AsyncGeneratorType, CoroutineType, FunctionType, GeneratorType, coroutine
 
 from scverse_backends._state import Opening
 
@@ -230,6 +230,20 @@ def driver_for(function: Callable[..., Any]) -> Callable[[Any, Steps, str, str],
 
     if type(function) is FunctionType and not function.__code__.co_flags & _STEPWISE and not function.__dict__:
         return None  # Nearly every function, told without asking three times.
+    drive = _driver_of_kind(function)
+    if drive is not None:
+        return drive
+    try:
+        innermost = inspect.unwrap(function)
+    except ValueError:
+        return None  # It claims to wrap itself.
+    # A decorator may hide what kind a function is of, and hand out its generator or coroutine all the same.
+    return drive_result if _driver_of_kind(innermost) is not None else None
+
+
+def _driver_of_kind(function: Callable[..., Any]) -> Callable[[Any, Steps, str, str], Any] | None:
+    import inspect
+
     if inspect.iscoroutinefunction(function):
         return drive_coroutine
     if inspect.isgeneratorfunction(function):
@@ -237,6 +251,19 @@ def driver_for(function: Callable[..., Any]) -> Callable[[Any, Steps, str, str],
     if inspect.isasyncgenfunction(function):
         return drive_async_generator
     return None
+
+
+def drive_result(result: Any, steps: Steps, name: str, qualname: str) -> Any:
+    """Return what drives a result where only the result itself tells whether there is anything to drive."""
+    kind = type(result)
+    if kind is CoroutineType:
+        return drive_coroutine(result, steps, name, qualname)
+    if kind is GeneratorType:
+        return drive_generator(result, steps, name, qualname)
+    if kind is AsyncGeneratorType:
+        return drive_async_generator(result, steps, name, qualname)
+    _tell(steps.ended, None)
+    return result
 
 
 def like(function: Callable[..., Any], wrapper: Callable[..., Any]) -> Callable[..., Any]:
@@ -247,11 +274,14 @@ def like(function: Callable[..., Any], wrapper: Callable[..., Any]) -> Callable[
     """
     import inspect
 
-    flag = inspect.CO_COROUTINE
-    if inspect.isgeneratorfunction(function):
+    if inspect.iscoroutinefunction(function):
+        flag = inspect.CO_COROUTINE
+    elif inspect.isgeneratorfunction(function):
         flag = inspect.CO_GENERATOR
     elif inspect.isasyncgenfunction(function):
         flag = inspect.CO_ASYNC_GENERATOR
+    else:
+        return wrapper
     plain: Any = wrapper
     code = plain.__code__.replace(co_flags=plain.__code__.co_flags | flag)
     flagged = FunctionType(code, plain.__globals__, plain.__name__, plain.__defaults__, plain.__closure__)
