@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import subprocess
@@ -148,6 +149,84 @@ def test_decorators_of_other_projects_are_skipped(package: Callable[..., Any]) -
     # The helper's frame is in no function of the chain, but in a file of the chain.
     found = lines_of(lambda: host.score(0, 2, backend="fast"))
     assert found == [(__file__, here() - 1, DroppedArgumentWarning)]
+
+
+def test_decorators_that_are_objects_are_skipped(package: Callable[..., Any]) -> None:  # 4.5
+    outside = package(
+        {
+            "__init__.py": """
+                import functools
+
+                class Loud:
+                    def __init__(self, function):
+                        functools.update_wrapper(self, function)
+
+                    def __call__(self, *args, **kwargs):
+                        return self.__wrapped__(*args, **kwargs)
+            """
+        }
+    )
+    files = {
+        "__init__.py": f"""
+            from {outside.__name__} import Loud
+            from THIS._dispatch import dispatcher
+
+            @Loud
+            @dispatcher.backend_dispatch
+            def score(x, k=1):
+                return "host", x
+        """
+    }
+    host = package(files)
+    found = lines_of(lambda: host.score(0, 2, backend="fast"))
+    assert found == [(__file__, here() - 1, DroppedArgumentWarning)]
+
+
+def test_the_standard_librarys_glue_is_skipped(package: Callable[..., Any]) -> None:  # 4.5
+    files = {
+        "__init__.py": """
+            import contextlib
+            import functools
+            from THIS._dispatch import dispatcher, settings
+
+            @contextlib.contextmanager
+            def override(name):
+                with settings.use_backend(name):
+                    yield
+
+            @dispatcher.backend_dispatch
+            def score(x, k=1):
+                return "host", x
+
+            @functools.singledispatch
+            def generic(x):
+                return score(x, 2)
+
+            class Results:
+                @functools.cached_property
+                def scores(self):
+                    return score(0, 2)
+        """
+    }
+    host = package(files, untrusted="warn")
+
+    def recipe() -> None:
+        with host.override("fast"):  # the first line
+            host.generic(0)  # the second
+            assert host.Results().scores == ("fast", 0)  # the third
+
+    start = here() - 5
+    assert lines_of(recipe) == [
+        (__file__, start + 1, UntrustedBackendWarning),
+        (__file__, start + 2, DroppedArgumentWarning),
+        (__file__, start + 3, DroppedArgumentWarning),
+    ]
+
+    def stack() -> None:
+        with contextlib.ExitStack() as entered:
+            entered.enter_context(host.settings.use_backend("bare"))
+
+    assert lines_of(stack) == [(__file__, here() - 2, UntrustedBackendWarning)]
 
 
 def test_a_sibling_whose_name_begins_the_same_is_the_user(package: Callable[..., Any]) -> None:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 # The separator keeps a sibling package whose name begins the same from being skipped too.
 _LIBRARY = dirname(__file__) + sep  # noqa: PTH120 - pathlib costs milliseconds to import.
 
+_GLUE = ("contextlib", "functools")
+"""Modules that stand between a host's functions and whoever calls them, and in which no user writes a line."""
+
 
 class Warner:
     """Gives the warnings of one dispatcher."""
@@ -91,8 +94,8 @@ class Warner:
     def _user_frame(self, chain: tuple[CodeType, ...]) -> FrameType:
         """Return the frame of the line that the user wrote.
 
-        Skipped are this library, the host's package, the functions along the chain, and the files that decorators of
-        other projects stand in. The file of the host function itself is skipped only as part of the host's package:
+        Skipped are this library, the host's package, the functions along the chain, the files that decorators of
+        other projects stand in, and what the standard library puts in between. The file of the host function itself is skipped only as part of the host's package:
         in a notebook or a script, it is also the user's.
         """
         # The way to find a caller's line is documented, its name notwithstanding.
@@ -108,7 +111,7 @@ class Warner:
                 file.startswith((_LIBRARY, "<frozen importlib"))
                 or code in chain
                 or file in decorator_files
-                or self._belongs_to_host(frame)
+                or self._is_no_users(frame)
             )
             if not skipped:
                 return frame
@@ -116,9 +119,9 @@ class Warner:
         assert last is not None  # The frame of this very function came first.
         return last
 
-    def _belongs_to_host(self, frame: FrameType) -> bool:
+    def _is_no_users(self, frame: FrameType) -> bool:
         name = frame.f_globals.get("__name__")
-        return isinstance(name, str) and name.partition(".")[0] in self._packages
+        return isinstance(name, str) and (name in _GLUE or name.partition(".")[0] in self._packages)
 
 
 def _chain_of_call(frame: FrameType | None) -> Iterable[CodeType]:
