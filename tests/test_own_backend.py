@@ -87,11 +87,10 @@ def test_old_calls_still_reach_it_with_a_future_warning_on_their_line(function: 
 def test_both_at_once_is_a_type_error() -> None:
     with pytest.raises(TypeError, match=r"parallel_backend='loky'.*backend='threading'.*parallel_backend= only"):
         score(0, parallel_backend="loky", backend="threading")
-    with (
-        pytest.warns(FutureWarning),
-        pytest.raises(TypeError, match="got multiple values for argument 'parallel_backend'"),
-    ):
+    with pytest.raises(TypeError, match=r"parallel_backend='loky'.*backend='threading'.*parallel_backend= only"):
         score(0, "loky", backend="threading")
+    with pytest.raises(TypeError, match="takes 1 positional argument but 2"), pytest.warns(FutureWarning):
+        keyword_only(0, "loky", backend="threading")
     with pytest.raises(TypeError, match="got multiple values for argument 'parallel_backend'"):
         score(0, "loky", parallel_backend="threading")
 

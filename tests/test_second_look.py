@@ -19,6 +19,7 @@ from scverse_backends.exceptions import (
     BackendError,
     BackendLoadError,
     BackendLoadWarning,
+    DroppedArgumentWarning,
     FallbackWarning,
     FunctionNotImplementedError,
     UnknownBackendError,
@@ -123,6 +124,71 @@ def test_a_misspelt_option_is_recognised() -> None:  # 4.9
     assert message(embed, 1, precison=2, backend="fast").endswith(
         "Did you mean 'precision', an option of backend 'fast'?"
     )
+
+
+@pytest.mark.parametrize("discovered", [False, True])
+def test_a_misspelt_backend_is_recognised(discovered: bool) -> None:  # 4.9, 9
+    dispatcher = make(HOST)
+    embed: Any = dispatcher.backend_dispatch(define("def embed(data, *, background=None): ..."))
+    if discovered:
+        dispatcher.register(adapter(embed=lambda data, *, precision=1: 0))
+    assert "Did you mean 'backend', which chooses who runs the call?" in message(embed, 1, bakend="fast")
+    assert "'backend'" not in message(embed, 1, backgroun=1)
+    assert message(embed, 1, nothing_like_it=1).endswith("'nothing_like_it'")
+
+
+def test_an_implementation_that_was_replaced_is_not_said_to_know_the_option() -> None:  # 4.9, 4.11
+    dispatcher = make(HOST)
+    embed: Any = dispatcher.backend_dispatch(define("def embed(data): ..."))
+    fast = adapter(embed=lambda data, *, precision=1: 0)
+    dispatcher.register(fast)
+    assert embed(1, precision=2, backend="fast") == 0
+    fast.embed = lambda data: 1
+    assert message(embed, 1, precision=2, backend="fast").endswith("unexpected keyword argument 'precision'")
+
+
+def test_an_old_name_that_was_given_beside_the_new_is_said_to_be_taken() -> None:  # 4.13
+    dispatcher = make(HOST)
+    embed: Any = dispatcher.backend_dispatch(renamed={"rng": "seed"})(define("def embed(x, *, rng=None, **kw): ..."))
+    dispatcher.register(adapter(embed=lambda x, *, seed=None: seed))
+    with pytest.warns(DroppedArgumentWarning, match="'seed' has no effect .* got another argument's value under that"):
+        assert embed(1, rng=4, seed=3, backend="fast") == 4
+
+
+@pytest.mark.parametrize("decorated", [True, False])
+def test_a_backend_that_copies_the_hosts_docstring_shows_its_own_options(decorated: bool) -> None:  # 4.2, 5.1
+    dispatcher = make(HOST)
+
+    def embed(x: Any, *, n: int = 2) -> Any:
+        return "host", n
+
+    host: Any = dispatcher.backend_dispatch(embed)
+    source = host if decorated else embed
+
+    @functools.wraps(source)
+    def theirs(x: Any, *, n: int = 3, device: str = "cuda") -> Any:
+        return n, device
+
+    @functools.wraps(source)
+    def passing(x: Any, *, stream: int = 0, **kwargs: Any) -> Any:
+        return stream, kwargs
+
+    @functools.wraps(source)
+    def all_passing(*args: Any, stream: int = 0, **kwargs: Any) -> Any:
+        return args, stream, kwargs
+
+    for name, implementation in {"exact": theirs, "passing": passing, "all": all_passing}.items():
+        dispatcher.register(adapter(name, embed=implementation))
+    # What passes everything on to the host's own decorated function stands for the host.
+    assert {"device"} | ({"stream"} if not decorated else set()) <= inspect.signature(host).parameters.keys()
+    messages = [problem.message for problem in check_backend(dispatcher, "exact")]
+    assert not any("hands back" in text for text in messages)
+    assert any("default is 3 here and 2 in the host" in text for text in messages)
+    assert host(1, device="cpu", backend="exact") == (3, "cpu")
+    assert host(1, n=5, stream=2, backend="passing") == (2, {"n": 5})
+    assert host(1, n=5, stream=2, backend="all") == ((1,), 2, {"n": 5})
+    with pytest.raises(TypeError, match="unexpected keyword argument 'stream'"):
+        host(1, stream=2, backend="exact")
 
 
 def test_the_trust_warning_passes_over_decorators_in_other_files() -> None:  # 4.5

@@ -15,7 +15,7 @@ from scverse_backends._exports import MISSING, exported, exports
 from scverse_backends._labels import suggestions
 from scverse_backends._problem import Problem
 from scverse_backends._side_by_side import Signatures, can_run_problems
-from scverse_backends._signature import implementation_signature
+from scverse_backends._signature import implementation_signature, only_claims_to_wrap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def function_problems(record: Dispatched, backend: Backend) -> Iterator[Problem]
             text = "It stands in __all__, but the adapter does not have it."
             yield Problem(name, None, "error", text, "Provide it, or take it out of __all__.")
         return
-    if leads_to(implementation, record.wrapper_ref()):
+    if leads_to(implementation, record.wrapper_ref()) and not only_claims_to_wrap(implementation):
         what = "class" if record.is_class else "function"
         text = f"The adapter hands back the host's own {what}."
         advice = "Leave it out: the host runs what a backend does not have."

@@ -208,9 +208,10 @@ def _with_own_backend(
 
     def wrapper(*args: Any, backend: Any = None, **kwargs: Any) -> Any:
         if own.is_old_value(backend):
-            if own.name in kwargs:
+            given = own.given(args, kwargs)
+            if given:
                 raise TypeError(
-                    f"{record.name}() got both {own.name}={kwargs[own.name]!r} and backend={backend!r}, which is the "
+                    f"{record.name}() got both {own.name}={given[0]!r} and backend={backend!r}, which is the "
                     f"old spelling of the same. Give {own.name}= only."
                 )
             dispatch.warner.warn_plainly(
@@ -258,7 +259,7 @@ def dispatch_function(
     own = None
     implementation = function
     if own_backend is not None:
-        own = OwnBackend(own_backend, own_backend_values)
+        own = OwnBackend(own_backend, own_backend_values, function)
         implementation = own.host_function(function)
     record = Dispatched(implementation, attribute, renamed)
     record.own_backend = own

@@ -11,6 +11,7 @@ from inspect import Signature
 from weakref import ref
 
 from scverse_backends._adapters import describe_error
+from scverse_backends._arguments import BACKEND_PARAMETER
 from scverse_backends._dispatched import leads_to
 from scverse_backends._docs import Offer, Option, add_options
 from scverse_backends._docs_read import parameter_docs
@@ -21,6 +22,7 @@ from scverse_backends._signature import (
     contributions,
     merged_options,
     merged_parameters,
+    only_claims_to_wrap,
     with_parameters,
 )
 from scverse_backends.exceptions import BackendLoadWarning
@@ -126,19 +128,22 @@ class Merger:
     def unexpected(self, record: Dispatched, keyword: str, ran: str) -> str | None:
         """Say who would know a keyword that what ran does not; nothing where no backend could."""
         where = "the host implementation" if ran == CPU else f"backend {ran!r}"
-        knowing = [name for name, found in record.contributions.items() if any(c.name == keyword for c in found)]
+        offers = [(option.name, name) for name, found in sorted(record.contributions.items()) for option in found]
+        knowing = [name for option, name in offers if option == keyword and name != ran]
+        options = {option: name for option, name in offers if option != keyword}
         waiting = [entry.record.name for entry in self._registry.entries() if entry.outcome is None]
-        options = {c.name: name for name, found in sorted(record.contributions.items()) for c in found}
-        likely = suggestions(keyword, options)[:1] if not knowing else ()
-        if not knowing and not waiting and not likely:
-            return None
+        names = [*record.host_names().by_keyword, *options, BACKEND_PARAMETER]
+        likely = () if knowing else suggestions(keyword, names)[:1]
         parts = [f"It ran on {where}, which does not take it."]
         if knowing:
-            parts.append(f"Loaded backends that do: {listing(sorted(knowing))}; choose one with backend=.")
-        parts += [f"Did you mean {option!r}, an option of backend {options[option]!r}?" for option in likely]
+            parts.append(f"Loaded backends that do: {listing(knowing)}; choose one with backend=.")
+        if likely and likely[0] == BACKEND_PARAMETER:
+            parts.append(f"Did you mean {BACKEND_PARAMETER!r}, which chooses who runs the call?")
+        elif likely and likely[0] in options:
+            parts.append(f"Did you mean {likely[0]!r}, an option of backend {options[likely[0]]!r}?")
         if waiting:
             parts.append(f"Backends not loaded yet may take it: {listing(waiting)}; choose one with backend=.")
-        return " ".join(parts)
+        return " ".join(parts) if len(parts) > 1 else None
 
     # -- contributions -----------------------------------------------------------------------------------------------
 
@@ -175,7 +180,7 @@ class Merger:
 
 def _read(record: Dispatched, backend: Backend, implementation: Any) -> tuple[Contribution, ...]:
     """Return what an implementation adds; a foreign attribute that misbehaves loses only this function's merge."""
-    if leads_to(implementation, record.wrapper_ref()):
+    if leads_to(implementation, record.wrapper_ref()) and not only_claims_to_wrap(implementation):
         return ()
     try:
         hidden = (old for old, _ in record.renamed.values())

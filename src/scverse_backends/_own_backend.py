@@ -18,11 +18,19 @@ if TYPE_CHECKING:
 class OwnBackend:
     """The new name of a host function's own ``backend``, and the values that old calls gave it."""
 
-    __slots__ = ("name", "values")
+    __slots__ = ("name", "position", "values")
 
-    def __init__(self, name: str, values: tuple[str, ...]) -> None:
+    def __init__(self, name: str, values: tuple[str, ...], function: Callable[..., Any]) -> None:
         self.name = name
         self.values = values
+        positional = Names(signature_of(function).parameters.values()).positional
+        self.position = positional.index(BACKEND_PARAMETER) if BACKEND_PARAMETER in positional else None
+        """Which positional argument it is, if it can be one."""
+
+    def given(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Any]:
+        """Return what a call gives for it under its new name, by keyword or by position."""
+        by_position = list(args[self.position :][:1]) if self.position is not None else []
+        return [kwargs[self.name]] if self.name in kwargs else by_position
 
     def host_function(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return the host function as one that takes the parameter under its new name."""

@@ -170,6 +170,10 @@ class _Router:
         # Old names are nobody's options, also where an implementation knows the new one beside them.
         self.options = backend_only(host, implementation) - {old for old, _ in renamed.values()}
 
+    def knows(self, name: str) -> bool:
+        """Whether the implementation has a parameter of that name."""
+        return name in self._implementation.all
+
     def forwardable(self) -> tuple[int, frozenset[str] | _Anything]:
         """Return how many positional arguments and which keywords can be forwarded as they are; -1 for none at all."""
         host, implementation = self._host, self._implementation

@@ -172,9 +172,11 @@ class Routing:
 
     def _warn_dropped(self, record: Dispatched, plan: Plan, dropped: list[str]) -> None:
         for name in dropped:
+            known = plan.router is not None and plan.router.knows(name)
+            why = "got another argument's value under that old name" if known else "does not know it"
             self._warner.warn(
                 DroppedArgumentWarning(
-                    f"{record.name}(): {name!r} has no effect on backend {plan.backend.name!r}, which does not know it."
+                    f"{record.name}(): {name!r} has no effect on backend {plan.backend.name!r}, which {why}."
                     f" Leave it out, or use backend='cpu'.",
                     backend=plan.backend.name,
                     distribution=plan.backend.distribution,

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from inspect import Parameter, Signature
+from types import FunctionType, MethodType
 
 from scverse_backends._arguments import BACKEND_PARAMETER, Names, Placeholder
 from scverse_backends._defaults import at_default
@@ -98,7 +99,7 @@ def signature_of(function: Callable[..., Any]) -> Signature:
 def implementation_signature(implementation: Any) -> Signature | None:
     """Return what a backend's function accepts, ``None`` where that cannot be found out."""
     try:
-        signature = signature_of(implementation)
+        signature = _with_own_parameters(implementation, signature_of(implementation))
         # A foreign signature object may lie about what it holds.
         held = signature.parameters.values()
         # A foreign signature may hold what its annotation denies.
@@ -107,6 +108,39 @@ def implementation_signature(implementation: Any) -> Signature | None:
         raise
     except BaseException:  # noqa: BLE001 - foreign code; the implementation is then called as the host is.
         return None
+
+
+def _wrapping_function(implementation: Any) -> FunctionType | None:
+    """Return the function whose ``__wrapped__`` says what an implementation shows, if there is one."""
+    function = implementation.__func__ if type(implementation) is MethodType else implementation
+    if type(function) is not FunctionType or "__wrapped__" not in vars(function):
+        return None
+    # Around a dispatched function, ``functools.wraps`` copies the signature too.
+    return function if isinstance(vars(function).get("__signature__"), (MergedSignature, type(None))) else None
+
+
+def only_claims_to_wrap(implementation: Any) -> bool:
+    """Whether a function passes nothing on to what its ``__wrapped__`` names, whose docstring it may just have copied."""
+    function = _wrapping_function(implementation)
+    return function is not None and not function.__code__.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS)
+
+
+def _with_own_parameters(implementation: Any, shown: Signature) -> Signature:
+    """Return what a function accepts that shows the signature of another, which it wraps."""
+    function = _wrapping_function(implementation)
+    if function is None:
+        return shown
+    # The annotations are those of the wrapped function too.
+    bare = FunctionType(function.__code__, {}, "bare", function.__defaults__, function.__closure__)
+    bare.__kwdefaults__ = function.__kwdefaults__
+    own = inspect.signature(bare if function is implementation else MethodType(bare, implementation))
+    if only_claims_to_wrap(implementation):
+        return own
+    # What it passes on, it accepts as well.
+    parameters = shown.parameters
+    added = [p for p in own.parameters.values() if p.kind is Parameter.KEYWORD_ONLY and p.name not in parameters]
+    order = sorted([*parameters.values(), *added], key=lambda parameter: parameter.kind)
+    return shown.replace(parameters=order)
 
 
 def contributions(
