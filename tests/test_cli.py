@@ -326,9 +326,10 @@ def test_json_is_never_coloured(host, on_terminal):
 # -- as a program ------------------------------------------------------------------------------------------------------
 
 
-def run(*arguments, folder):
+def run(*arguments, folder, **variables):
     environment = {
         **os.environ,
+        **variables,
         "PYTHONPATH": os.pathsep.join([str(folder), str(Path(scverse_backends.__file__).parents[1])]),
     }
     command = [sys.executable, "-m", "scverse_backends", *arguments]
@@ -402,3 +403,21 @@ def test_a_reader_that_has_seen_enough(host, tmp_path):
     ended = subprocess.run(command, check=False, stdout=write, stderr=subprocess.PIPE, env=environment, text=True)
     os.close(write)
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_what_a_terminal_has_no_character_for_is_made_visible(tmp_path):
+    tmp_path.joinpath("cli_umlaut.py").write_text(HOST.format(host="hôte"), "utf-8")
+    result = run("list", "cli_umlaut", folder=tmp_path, PYTHONIOENCODING="ascii")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "h\\xf4te" in result.stdout
+
+
+def test_without_a_standard_output_the_exit_code_answers(host, monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main(["list", host]) == 0
+
+
+def test_a_module_that_takes_its_dispatcher_from_elsewhere(host, tmp_path, capsys):
+    tmp_path.joinpath("cli_reexporting.py").write_text(f"from {host} import dispatcher\n")
+    assert main(["list", "cli_reexporting"]) == 2
+    assert "Hosts that are loaded: " in capsys.readouterr().err

@@ -94,7 +94,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"scverse-backends: {error}", file=sys.stderr)
         return _USAGE
     try:
-        print(answer.text if answer.coloured is None else _coloured(answer.text, answer.coloured), flush=True)
+        text = answer.text if answer.coloured is None else _coloured(answer.text, answer.coloured)
+        print(_encodable(text), flush=True)
     except BrokenPipeError:
         # Who reads has seen enough. Python would complain once more when it closes the stream.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -210,6 +211,12 @@ def _json(value: object) -> str:
 
 
 def _coloured(text: str, words: re.Pattern[str]) -> str:
-    if sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb":
+    if sys.stdout is not None and sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb":
         return words.sub(lambda found: f"\033[{_COLOURS[found[0]]}m{found[0]}\033[0m", text)
     return text
+
+
+def _encodable(text: str) -> str:
+    """Return text with what the terminal has no character for made visible, as Python does for errors."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)

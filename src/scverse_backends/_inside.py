@@ -15,7 +15,7 @@ from scverse_backends._contract import adapter_problems, failure_problems, funct
 from scverse_backends._dispatcher import BackendDispatcher
 from scverse_backends._entry_points import RegisteredRecord, installed_version
 from scverse_backends._exports import MISSING, exported
-from scverse_backends._labels import CPU, did_you_mean, problem, suggestions
+from scverse_backends._labels import CPU, did_you_mean, listing, problem, suggestions
 from scverse_backends._live import live_dispatchers
 from scverse_backends._problem import Problem
 from scverse_backends.exceptions import BackendError, UnknownBackendError
@@ -146,7 +146,9 @@ def dispatchers_of(host: str) -> list[BackendDispatcher]:
         if host in (name, module) or module.startswith(f"{host}.")
     }
     if not found:
-        raise HostError(f"importing {host!r} creates no dispatcher, so it is no host of backends.")
+        hosts = sorted({name for (_, _, name, _), _ in live_dispatchers()})
+        others = f" Hosts that are loaded: {listing(hosts)}." if hosts else ""
+        raise HostError(f"importing {host!r} creates no dispatcher, so it is no host of backends.{others}")
     return sorted(found.values(), key=lambda dispatcher: dispatcher.host_name != host)
 
 

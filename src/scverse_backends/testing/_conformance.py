@@ -168,16 +168,15 @@ class _Watch:
     def run(self, check: Callable[[str], object], backend_name: str) -> None:
         """Run a check and fail it if nothing ran on the backend."""
         __tracebackhide__ = True
-        ran: list[str] = []
+        ran: list[tuple[str, str]] = []
         names = set(self._names.values())
-        with observed(self._names, lambda _function, executed, _reason: ran.append(executed)):
+        with observed(self._names, lambda _function, executed, reason: ran.append((executed, reason))):
             _finish(check(backend_name))
-        if names.isdisjoint(ran):
-            instead = f" The host ran {ran.count('cpu')} calls in its place." if "cpu" in ran else ""
-            raise AssertionError(
-                f"no dispatched call ran on backend {backend_name!r} during this check.{instead} "
-                f"Pass backend=backend_name to the host's function."
-            )
+        if names.isdisjoint(executed for executed, _ in ran):
+            on_host = [reason for executed, reason in ran if executed == "cpu"]
+            calls = "1 call" if len(on_host) == 1 else f"{len(on_host)} calls"
+            why = f"The host ran {calls} in its place ({on_host[0]})." if on_host else "Pass backend=backend_name to the host's function."
+            raise AssertionError(f"no dispatched call ran on backend {backend_name!r} during this check. {why}")
 
 
 def _refuse_malformed(backend_name: object, tests: object) -> None:

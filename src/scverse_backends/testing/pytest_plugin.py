@@ -71,6 +71,10 @@ class _Run:
                 with suppress(BackendError), self.dispatcher.settings.use_backend(name):
                     pass
 
+    def forget_collection(self) -> None:
+        """Do not count what ran while tests were collected, which is none of them."""
+        self._events = []
+
     def begin_test(self) -> None:
         """Select, and count what comes from now on for the next test."""
         self.select()
@@ -123,7 +127,7 @@ class _Run:
                 on_host += count
             else:
                 counts[executed] = counts.get(executed, 0) + count
-        ran = ", ".join(f"{count} calls ran on {name}" for name, count in counts.items())
+        ran = ", ".join(f"{count} {'call' if count == 1 else 'calls'} ran on {name}" for name, count in counts.items())
         return f"{host}: {ran}, {on_host} on the host"
 
     def close(self) -> None:
@@ -178,6 +182,12 @@ def _dispatcher(host: str) -> BackendDispatcher:
 
 
 # -- one test ----------------------------------------------------------------------------------------------------------
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Begin to count."""
+    for run in session.config.stash[_RUNS]:
+        run.forget_collection()
 
 
 @pytest.hookimpl(tryfirst=True)
