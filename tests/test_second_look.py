@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib.metadata
 import inspect
 import pickle
 import sys
@@ -612,3 +613,38 @@ def test_explain_looks_again_for_what_an_order_passed_over(tmp_path: Any, monkey
     (tmp_path / "second_look_cuda.py").write_text("name = 'cuda'\ndef score(x): return 'cuda'\n")
     assert dispatcher.settings.explain(score).executes == "cuda"
     assert score(1) == "cuda"
+
+
+@pytest.mark.parametrize("how", ["argument", "process", "scope", "order"])
+def test_what_a_test_patches_in_is_gone_after_it(how: str) -> None:  # 2.1
+    dispatcher = make(HOST)
+    settings = dispatcher.settings
+
+    @dispatcher.backend_dispatch
+    def score(x: Any) -> str:
+        return "cpu"
+
+    def point(what: str) -> Any:
+        made = adapter(score=lambda x: what)
+        return types.SimpleNamespace(name="fast", value=f"{what}:it", group=f"{HOST}.backends", load=lambda: made)
+
+    def call() -> str:
+        if how == "argument":
+            return score(1, backend="fast")
+        if how == "order":
+            return score(1, backend=["fast", "cpu"])
+        if how == "scope":
+            with settings.use_backend("fast"):
+                return score(1)
+        settings.backend = "fast"
+        return score(1)
+
+    for what in ("one", "two"):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(importlib.metadata, "entry_points", lambda group, what=what: [point(what)])
+            assert [call(), call()] == [what, what]
+    with pytest.raises(UnknownBackendError):
+        call()
+    if how == "process":
+        with pytest.raises(UnknownBackendError):
+            score(1)

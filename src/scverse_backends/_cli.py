@@ -211,7 +211,12 @@ def _json(value: object) -> str:
 
 
 def _coloured(text: str, words: re.Pattern[str]) -> str:
-    if sys.stdout is not None and sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb":
+    if (
+        sys.stdout is not None
+        and sys.stdout.isatty()
+        and not os.environ.get("NO_COLOR")
+        and os.environ.get("TERM") != "dumb"
+    ):
         return words.sub(lambda found: f"\033[{_COLOURS[found[0]]}m{found[0]}\033[0m", text)
     return text
 

@@ -160,7 +160,7 @@ class Dispatch:
                 observe(record.name, route.executes, route.reason)
         plan = route.plan
         inner = entered if plan is None else entered.running_also(plan.key)
-        if not state.traces and not self.observers:
+        if not state.traces and not self.observers and self.resolver.is_lasting:
             self._remember(record, plan, choice, requested, state, inner, epoch)
         return route, inner, choice
 

@@ -230,6 +230,11 @@ class Listing:
 
         return importlib.metadata.entry_points is self._listed_with
 
+    @property
+    def is_patched(self) -> bool:
+        """Whether somebody put another function in the place of the standard library's, perhaps for a moment only."""
+        return getattr(self._listed_with, "__module__", None) != "importlib.metadata"
+
 
 def list_entry_points(group: str) -> Listing:
     """List the entry points of a group without importing any of them.

@@ -110,6 +110,11 @@ class Registry:
         return None
 
     @property
+    def is_patched(self) -> bool:
+        """Whether what is listed may be there for the length of a test only."""
+        return self._listing is not None and self._listing.is_patched
+
+    @property
     def metadata_problems(self) -> tuple[str, ...]:
         """What could not be read when the installed metadata was listed."""
         return self._listing.problems if self._listing is not None else ()

@@ -54,6 +54,11 @@ class Resolver:
         self.known.clear()
         self.known[CPU] = CPU_CHOICE
 
+    @property
+    def is_lasting(self) -> bool:
+        """Whether what a name stands for may be kept for the next call without being looked up."""
+        return not self._registry.is_patched
+
     # -- selections --------------------------------------------------------------------------------------------------
 
     def choice(self, value: Any, source: str = "argument", *, used: bool = True) -> Choice:
@@ -137,6 +142,7 @@ class Resolver:
         UnknownBackendError, ReservedBackendError, BackendNotInstalledError, BackendLoadError
             If none does, saying why and what to do.
         """
+        self._registry.entries()  # Another listing function makes this forget what it knows.
         backends = self._backends
         backend = backends.get(name)
         if backend is None:

@@ -175,7 +175,11 @@ class _Watch:
         if names.isdisjoint(executed for executed, _ in ran):
             on_host = [reason for executed, reason in ran if executed == "cpu"]
             calls = "1 call" if len(on_host) == 1 else f"{len(on_host)} calls"
-            why = f"The host ran {calls} in its place ({on_host[0]})." if on_host else "Pass backend=backend_name to the host's function."
+            why = (
+                f"The host ran {calls} in its place ({on_host[0]})."
+                if on_host
+                else "Pass backend=backend_name to the host's function."
+            )
             raise AssertionError(f"no dispatched call ran on backend {backend_name!r} during this check. {why}")
 
 
