@@ -95,6 +95,7 @@ def plain_maker(dispatch: Dispatch) -> Maker:  # noqa: PLR0915 - see the wrapper
                     state, inner = record.cpu_states
                     if state is not selection.current():
                         return dispatch.call(record, CPU, args, kwargs)
+            implementation: Any
             if plan is None:
                 implementation = function
             else:

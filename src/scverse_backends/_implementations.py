@@ -129,10 +129,12 @@ class Implementations:
             return args, kwargs, []
         try:
             # The host's converters see the selection that the call is made under.
-            return run_in(self._variable, self._variable.get(), state, router.arrange, given)
+            arranged: tuple[Any, dict[str, Any], list[str]]
+            arranged = run_in(self._variable, self._variable.get(), state, router.arrange, given)
         except BackendContractError as error:
             error.host, error.distribution = self._host, plan.backend.distribution
             raise
+        return arranged
 
     def bind(self, record: Dispatched, plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Given:
         """Sort the arguments of a call by name.

@@ -338,4 +338,5 @@ class _NoPlan:
     outer: None = None
 
 
-NO_PLAN = _NoPlan()
+NO_PLAN: Any = _NoPlan()
+"""Any, since nobody gets past the state that no call begins in."""

@@ -120,7 +120,7 @@ def _wrapping_function(implementation: Any) -> FunctionType | None:
 
 
 def only_claims_to_wrap(implementation: Any) -> bool:
-    """Whether a function passes nothing on to what its ``__wrapped__`` names, whose docstring it may just have copied."""
+    """Whether a function passes nothing on to what its ``__wrapped__`` names: it may only have copied the docstring."""
     function = _wrapping_function(implementation)
     return function is not None and not function.__code__.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS)
 

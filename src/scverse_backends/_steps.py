@@ -255,12 +255,11 @@ def _driver_of_kind(function: Callable[..., Any]) -> Callable[[Any, Steps, str, 
 
 def drive_result(result: Any, steps: Steps, name: str, qualname: str) -> Any:
     """Return what drives a result where only the result itself tells whether there is anything to drive."""
-    kind = type(result)
-    if kind is CoroutineType:
+    if isinstance(result, CoroutineType):
         return drive_coroutine(result, steps, name, qualname)
-    if kind is GeneratorType:
+    if isinstance(result, GeneratorType):
         return drive_generator(result, steps, name, qualname)
-    if kind is AsyncGeneratorType:
+    if isinstance(result, AsyncGeneratorType):
         return drive_async_generator(result, steps, name, qualname)
     _tell(steps.ended, None)
     return result

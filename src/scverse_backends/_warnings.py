@@ -95,8 +95,8 @@ class Warner:
         """Return the frame of the line that the user wrote.
 
         Skipped are this library, the host's package, the functions along the chain, the files that decorators of
-        other projects stand in, and what the standard library puts in between. The file of the host function itself is skipped only as part of the host's package:
-        in a notebook or a script, it is also the user's.
+        other projects stand in, and what the standard library puts in between. The file of the host function itself is
+        skipped only as part of the host's package: in a notebook or a script, it is also the user's.
         """
         # The way to find a caller's line is documented, its name notwithstanding.
         frame: FrameType | None = sys._getframe(1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
