@@ -552,15 +552,20 @@ def test_the_trace_of_a_call_under_a_wrong_environment_says_where_it_came_from(m
     assert [(call.requested, call.source, call.executed) for call in calls] == [("nope", "environment", None)]
 
 
+def install(path: Any, name: str, *, module: str, result: str) -> None:
+    """Write what an installer writes for a backend of one function, where the path leads."""
+    folder = path / f"d_{name}-1.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: d-{name}\nVersion: 1.0\n")
+    (folder / "entry_points.txt").write_text(f"[{HOST}.backends]\n{name} = {module}\n")
+    (path / f"{module}.py").write_text(f"name = {name!r}\ndef score(x): return {result!r}\n")
+
+
 # -- listings that break off -------------------------------------------------------------------------------------------
 
 
 def test_a_listing_that_breaks_off_takes_away_no_backend(tmp_path: Any, monkeypatch: Any) -> None:  # 2.6, 2.7
-    folder = tmp_path / "d_fast-1.0.dist-info"
-    folder.mkdir()
-    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: d-fast\nVersion: 1.0\n")
-    (folder / "entry_points.txt").write_text(f"[{HOST}.backends]\nfast = second_look_fast\n")
-    (tmp_path / "second_look_fast.py").write_text("name = 'fast'\ndef score(x): return 'fast'\n")
+    install(tmp_path, "fast", module="second_look_fast", result="fast")
     monkeypatch.syspath_prepend(str(tmp_path))
     dispatcher = make(HOST)
 
@@ -606,11 +611,7 @@ def test_explain_looks_again_for_what_an_order_passed_over(tmp_path: Any, monkey
     with pytest.warns(FallbackWarning, match="pip install d-cuda"):
         assert score(1) == "fast"
     assert dispatcher.settings.explain(score).executes == "fast"
-    folder = tmp_path / "d_cuda-1.0.dist-info"
-    folder.mkdir()
-    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: d-cuda\nVersion: 1.0\n")
-    (folder / "entry_points.txt").write_text(f"[{HOST}.backends]\ncuda = second_look_cuda\n")
-    (tmp_path / "second_look_cuda.py").write_text("name = 'cuda'\ndef score(x): return 'cuda'\n")
+    install(tmp_path, "cuda", module="second_look_cuda", result="cuda")
     assert dispatcher.settings.explain(score).executes == "cuda"
     assert score(1) == "cuda"
 
@@ -648,3 +649,20 @@ def test_what_a_test_patches_in_is_gone_after_it(how: str) -> None:  # 2.1
     if how == "process":
         with pytest.raises(UnknownBackendError):
             score(1)
+
+
+def test_a_patch_inside_isolated_replaces_what_calls_have_prepared(tmp_path: Any, monkeypatch: Any) -> None:  # 2.1, 8.3
+    install(tmp_path, "fast", module="second_look_real", result="real")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    dispatcher = make(HOST)
+
+    @dispatcher.backend_dispatch
+    def score(x: Any) -> str:
+        return "cpu"
+
+    assert [score(1, backend="fast"), score(1, backend="fast")] == ["real", "real"]
+    with isolated(dispatcher), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(importlib.metadata, "entry_points", lambda group: [])
+        with pytest.raises(UnknownBackendError):
+            score(1, backend="fast")
+    assert score(1, backend="fast") == "real"

@@ -244,6 +244,8 @@ def snapshot(dispatcher: BackendDispatcher) -> Callable[[], None]:
         for step in steps:
             step()
 
+    # What calls have prepared before would not see another listing function.
+    parts._on_change()  # noqa: SLF001 - as above.
     return restore
 
 
