@@ -93,6 +93,11 @@ def test_a_module_that_shows_something_else_under_the_name(monkeypatch: Any) -> 
     other.__qualname__ = "Holder.other"
     module.Holder = type("Holder", (), {"other": staticmethod(other)})  # type: ignore[attr-defined]  # as above.
     assert record.public() is module.Holder.__dict__["other"]
+    # What cannot be called itself has no code, and what it wraps has.
+    codes = list(record.codes())
+    module.Holder.other = classmethod(other)  # type: ignore[attr-defined]  # as above.
+    assert record.public() is module.Holder.__dict__["other"]
+    assert list(record.codes()) == codes
 
 
 def test_callables_without_code() -> None:

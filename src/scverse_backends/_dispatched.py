@@ -208,8 +208,10 @@ class Dispatched:
     def codes(self) -> Iterator[CodeType]:
         """Yield the code of the functions along the whole chain, the host's own last."""
         for function in (*self.chain(), *_all_wrapped(self.function)):
-            # A decorator may also be an object whose class is called.
-            code = getattr(function, "__code__", None) or getattr(type(function).__call__, "__code__", None)
+            code = getattr(function, "__code__", None)
+            if code is None and callable(function):
+                # A decorator may also be an object, whose class says what a call runs.
+                code = getattr(type(function).__call__, "__code__", None)
             if code is not None:
                 yield code
 
