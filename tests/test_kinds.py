@@ -545,10 +545,18 @@ async def hidden_stream(x):
     yield inner()
 
 
+def consuming(function):
+    @wraps(function)
+    def wrapper(*args, **kwargs):
+        return list(function(*args, **kwargs))
+
+    return wrapper
+
+
 @dispatch(name="consumed")
-@hidden
+@consuming
 def consumed(x):
-    return list(hidden_steps.__wrapped__(x))
+    yield inner()
 
 
 async def collected(stream):
