@@ -77,9 +77,9 @@ class Merger:
 
     def attach(self, record: Dispatched) -> None:
         """Merge what is loaded already into a function that was just decorated."""
-        available = self._registry.available()
-        if available:
-            self._update(record, available)
+        # Most functions are decorated before anything is listed.
+        if self._registry.known_entries():
+            self._update(record, self._registry.available())
 
     def merge(self, record: Dispatched, backend: Backend, implementation: Any) -> None:
         """Merge what a backend has just provided, perhaps lazily."""
