@@ -36,6 +36,8 @@ CORE = (
     "_omitted",
     "_defaults",
     "_arguments",
+    "_merged_signature",
+    "_accepted",
     "_plan",
     "_signature",
     "_own_backend",

@@ -9,13 +9,13 @@ import inspect
 from types import ModuleType
 from typing import cast
 
+from scverse_backends._accepted import implementation_signature, only_passes_on
 from scverse_backends._adapters import Failure, describe_error
 from scverse_backends._dispatched import leads_to
 from scverse_backends._exports import MISSING, exported, exports
 from scverse_backends._labels import suggestions
 from scverse_backends._problem import Problem
 from scverse_backends._side_by_side import Signatures, can_run_problems
-from scverse_backends._signature import implementation_signature, only_claims_to_wrap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def function_problems(record: Dispatched, backend: Backend) -> Iterator[Problem]
             text = "It stands in __all__, but the adapter does not have it."
             yield Problem(name, None, "error", text, "Provide it, or take it out of __all__.")
         return
-    if leads_to(implementation, record.wrapper_ref()) and not only_claims_to_wrap(implementation):
+    if _hands_back(implementation, record.wrapper_ref()):
         what = "class" if record.is_class else "function"
         text = f"The adapter hands back the host's own {what}."
         advice = "Leave it out: the host runs what a backend does not have."
@@ -177,6 +177,14 @@ def function_problems(record: Dispatched, backend: Backend) -> Iterator[Problem]
         yield Problem(name, None, "note", text, "Give it a signature: a plain function, or __signature__.")
         return
     yield from Signatures(record, signature, implementation).problems()
+
+
+def _hands_back(implementation: Any, own: object) -> bool:
+    """Whether an implementation is the host's own decorated function, with nothing around it that makes it another."""
+    try:
+        return leads_to(implementation, own) and only_passes_on(implementation, own)
+    except Exception:  # noqa: BLE001 - what stands in between may not be inspected.
+        return True
 
 
 def _kind_problems(record: Dispatched, implementation: Any) -> Iterator[Problem]:

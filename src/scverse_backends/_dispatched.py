@@ -6,15 +6,15 @@ import sys
 from types import FunctionType
 from weakref import ref
 
+from scverse_backends._accepted import signature_of
 from scverse_backends._arguments import BACKEND_PARAMETER, Names
 from scverse_backends._labels import CPU
+from scverse_backends._merged_signature import MergedSignature
 from scverse_backends._plan import NO_PLAN
 from scverse_backends._signature import (
     BACKEND_ANNOTATION,
-    MergedSignature,
     is_evaluated,
     merged_parameters,
-    signature_of,
     with_parameters,
 )
 

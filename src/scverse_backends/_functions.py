@@ -13,6 +13,7 @@ from keyword import iskeyword
 from time import perf_counter
 from types import FunctionType, MethodType
 
+from scverse_backends._accepted import signature_of
 from scverse_backends._arguments import BACKEND_PARAMETER
 from scverse_backends._dispatch import begin
 from scverse_backends._dispatched import Dispatched
@@ -21,7 +22,6 @@ from scverse_backends._labels import CPU, fold, is_string
 from scverse_backends._merge import write_annotations
 from scverse_backends._own_backend import OwnBackend
 from scverse_backends._plan import NO_PLAN
-from scverse_backends._signature import signature_of
 from scverse_backends._state import CPU_CHOICE, settle_call
 from scverse_backends._steps import Steps, driver_for, like
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from types import MethodType
 
 from scverse_backends import _log
+from scverse_backends._accepted import implementation_signature
 from scverse_backends._adapters import describe_error
 from scverse_backends._arguments import InvalidCall, bind
 from scverse_backends._exports import MISSING, exported
 from scverse_backends._plan import Plan, compile_router
-from scverse_backends._signature import implementation_signature
 from scverse_backends._state import run_in
 from scverse_backends.exceptions import BackendContractError, BackendLoadError
 

@@ -12,17 +12,15 @@ from weakref import ref
 
 from scverse_backends._adapters import describe_error
 from scverse_backends._arguments import BACKEND_PARAMETER
-from scverse_backends._dispatched import leads_to
 from scverse_backends._docs import Offer, Option, add_options
 from scverse_backends._docs_read import parameter_docs
 from scverse_backends._exports import MISSING, exported, exported_if_loaded
 from scverse_backends._labels import CPU, listing, suggestions
+from scverse_backends._merged_signature import MergedSignature
 from scverse_backends._signature import (
-    MergedSignature,
     contributions,
     merged_options,
     merged_parameters,
-    only_claims_to_wrap,
     with_parameters,
 )
 from scverse_backends.exceptions import BackendLoadWarning
@@ -180,8 +178,6 @@ class Merger:
 
 def _read(record: Dispatched, backend: Backend, implementation: Any) -> tuple[Contribution, ...]:
     """Return what an implementation adds; a foreign attribute that misbehaves loses only this function's merge."""
-    if leads_to(implementation, record.wrapper_ref()) and not only_claims_to_wrap(implementation):
-        return ()
     try:
         hidden = (old for old, _ in record.renamed.values())
         return contributions(backend.name, record.host_names(), implementation, parameter_docs, hidden)

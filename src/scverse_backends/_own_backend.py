@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import wraps
 
+from scverse_backends._accepted import signature_of
 from scverse_backends._arguments import BACKEND_PARAMETER, InvalidCall, Names, bind
-from scverse_backends._signature import signature_of
 from scverse_backends._steps import like
 
 TYPE_CHECKING = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from inspect import Parameter
 
+from scverse_backends._accepted import implementation_signature
 from scverse_backends._arguments import BACKEND_PARAMETER, Names
 from scverse_backends._defaults import at_default
 from scverse_backends._docs_read import parameter_docs
@@ -11,7 +12,7 @@ from scverse_backends._implementations import can_run_of
 from scverse_backends._labels import suggestions
 from scverse_backends._plan import backend_only
 from scverse_backends._problem import Problem
-from scverse_backends._signature import documentation, implementation_signature
+from scverse_backends._signature import documentation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,12 +7,11 @@ reads.
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Sequence
 from functools import partial
 from inspect import Parameter, Signature
-from types import FunctionType, MethodType
 
+from scverse_backends._accepted import implementation_signature
 from scverse_backends._arguments import BACKEND_PARAMETER, Names, Placeholder
 from scverse_backends._defaults import at_default
 from scverse_backends._plan import backend_only
@@ -20,12 +19,7 @@ from scverse_backends._plan import backend_only
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from typing import Any, Protocol
-
-    class SignatureSource(Protocol):
-        """What a merged signature is put together by."""
-
-        def signature(self, found: Mapping[str, tuple[Contribution, ...]]) -> Signature: ...
+    from typing import Any
 
 
 BACKEND_ANNOTATION = str | Sequence[str] | None
@@ -76,71 +70,6 @@ class Contribution:
 def _in_a_line(value: Any) -> str:
     text = " ".join(repr(value).split())
     return text if len(text) <= 60 else text[:59] + "…"
-
-
-def signature_of(function: Callable[..., Any]) -> Signature:
-    """Return a function's signature, also where its annotations cannot be evaluated yet.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the function cannot be inspected.
-    """
-    try:
-        return inspect.signature(function)
-    except NameError:
-        if sys.version_info >= (3, 14):  # Python 3.14 and later: what an annotation names may be defined after it.
-            import annotationlib
-
-            return inspect.signature(function, annotation_format=annotationlib.Format.FORWARDREF)
-        raise
-
-
-def implementation_signature(implementation: Any) -> Signature | None:
-    """Return what a backend's function accepts, ``None`` where that cannot be found out."""
-    try:
-        signature = _with_own_parameters(implementation, signature_of(implementation))
-        # A foreign signature object may lie about what it holds.
-        held = signature.parameters.values()
-        # A foreign signature may hold what its annotation denies.
-        return signature if all(isinstance(p, Parameter) for p in held) else None  # pyright: ignore[reportUnnecessaryIsInstance]
-    except KeyboardInterrupt:
-        raise
-    except BaseException:  # noqa: BLE001 - foreign code; the implementation is then called as the host is.
-        return None
-
-
-def _wrapping_function(implementation: Any) -> FunctionType | None:
-    """Return the function whose ``__wrapped__`` says what an implementation shows, if there is one."""
-    function = implementation.__func__ if type(implementation) is MethodType else implementation
-    if type(function) is not FunctionType or "__wrapped__" not in vars(function):
-        return None
-    # Around a dispatched function, ``functools.wraps`` copies the signature too.
-    return function if isinstance(vars(function).get("__signature__"), (MergedSignature, type(None))) else None
-
-
-def only_claims_to_wrap(implementation: Any) -> bool:
-    """Whether a function passes nothing on to what its ``__wrapped__`` names: it may only have copied the docstring."""
-    function = _wrapping_function(implementation)
-    return function is not None and not function.__code__.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS)
-
-
-def _with_own_parameters(implementation: Any, shown: Signature) -> Signature:
-    """Return what a function accepts that shows the signature of another, which it wraps."""
-    function = _wrapping_function(implementation)
-    if function is None:
-        return shown
-    # The annotations are those of the wrapped function too.
-    bare = FunctionType(function.__code__, {}, "bare", function.__defaults__, function.__closure__)
-    bare.__kwdefaults__ = function.__kwdefaults__
-    own = inspect.signature(bare if function is implementation else MethodType(bare, implementation))
-    if only_claims_to_wrap(implementation):
-        return own
-    # What it passes on, it accepts as well.
-    parameters = shown.parameters
-    added = [p for p in own.parameters.values() if p.kind is Parameter.KEYWORD_ONLY and p.name not in parameters]
-    order = sorted([*parameters.values(), *added], key=lambda parameter: parameter.kind)
-    return shown.replace(parameters=order)
 
 
 def contributions(
@@ -293,41 +222,3 @@ def with_parameters(signature: Signature, added: Iterable[Parameter]) -> Signatu
     backend = Parameter(BACKEND_PARAMETER, Parameter.KEYWORD_ONLY, default=None, annotation=BACKEND_ANNOTATION)
     new = [p for p in added if p.name not in names]
     return signature.replace(parameters=[*parameters[: len(parameters) - len(tail)], *new, backend, *tail])
-
-
-class MergedSignature(Signature):
-    """A signature that is put together when it is first read.
-
-    It is a value, as every signature is: what is merged later makes another one. It has the two attributes that
-    :class:`inspect.Signature` keeps its state in, as properties; everything else is inherited. Copies and pickles are
-    plain signatures.
-    """
-
-    __slots__ = ("_found", "_source")
-
-    def __init__(self, source: SignatureSource, found: Mapping[str, tuple[Contribution, ...]]) -> None:
-        self._source = source
-        self._found = found
-
-    def _plain(self) -> Signature:
-        return self._source.signature(self._found)
-
-    @property
-    def _parameters(self) -> Mapping[str, Parameter]:
-        return self._plain().parameters
-
-    @property
-    def _return_annotation(self) -> Any:
-        return self._plain().return_annotation
-
-    def replace(self, **changes: Any) -> Any:
-        """Return a plain signature with other parameters or another return annotation."""
-        return self._plain().replace(**changes)
-
-    __replace__ = replace
-
-    def __reduce__(self) -> Any:
-        return self._plain().__reduce__()
-
-    def __repr__(self) -> str:
-        return repr(self._plain())
