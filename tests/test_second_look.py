@@ -514,29 +514,36 @@ def test_whatever_can_run_raises_is_a_broken_contract_interrupts_apart(raised: t
 # -- what is selected and gone -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("how", ["process", "scope"])
-def test_a_selection_does_not_go_over_to_who_takes_the_name_as_an_alias(how: str) -> None:  # 1.2, 2.10
+@pytest.mark.parametrize("how", ["process", "scope", "environment"])
+@pytest.mark.parametrize("order", [False, True])
+def test_a_selection_does_not_go_over_to_who_takes_the_name_as_an_alias(
+    how: str, order: bool, monkeypatch: Any
+) -> None:  # 1.2, 1.5, 2.10
+    if how == "environment":
+        monkeypatch.setenv("SECOND_LOOK_BACKEND", "old,cpu" if order else "old")
     dispatcher = make(HOST)
     settings = dispatcher.settings
+    selected: Any = ["old", "cpu"] if order else "old"
 
     @dispatcher.backend_dispatch
     def score(x: Any) -> str:
         return "cpu"
 
     dispatcher.register(adapter("old", score=lambda x: "old"))
-    scope = settings.use_backend("old") if how == "scope" else contextlib.nullcontext()
     if how == "process":
-        settings.backend = "old"
-    with scope:
+        settings.backend = selected
+    with settings.use_backend(selected) if how == "scope" else contextlib.nullcontext():
         assert score(1) == "old"
         dispatcher.unregister("old")
         dispatcher.register(adapter("new", aliases=["old"], score=lambda x: "new"))
-        with pytest.raises(UnknownBackendError, match=r"'old'.* another name of 'new' now") as info:
+        with pytest.raises(UnknownBackendError, match=r"'old' that was selected .* another name of 'new' now") as info:
             score(1)
-        assert ("del settings.backend" in str(info.value)) is (how == "process")
-        assert score(1, backend="old") == "new"
-        settings.backend = "old"
-        assert settings.backend == "new"
+        ways_out = {"process": "del settings.backend", "environment": "SECOND_LOOK_BACKEND selects it"}
+        assert [key for key, text in ways_out.items() if text in str(info.value)] == [how] * (how in ways_out)
+        assert settings.explain(score).executes is None
+        assert score(1, backend=selected) == "new"
+        settings.backend = selected
+        assert settings.backend == (("new", "cpu") if order else "new")
         assert score(1) == "new"
 
 
@@ -589,8 +596,8 @@ def test_a_listing_that_breaks_off_takes_away_no_backend(tmp_path: Any, monkeypa
     table = dispatcher.backends()
     assert [one.state for one in table] == ["available"]
     assert "stale handle" in str(table)
-    # What is gone is gone as soon as a listing comes to its end.
     monkeypatch.undo()
+    # What is gone is gone as soon as a listing comes to its end.
     with pytest.raises(UnknownBackendError) as info:
         score(1, backend="nope")
     assert "stale handle" not in str(info.value)
@@ -666,3 +673,21 @@ def test_a_patch_inside_isolated_replaces_what_calls_have_prepared(tmp_path: Any
         with pytest.raises(UnknownBackendError):
             score(1, backend="fast")
     assert score(1, backend="fast") == "real"
+
+
+def test_a_first_listing_that_breaks_off_is_made_again_for_reports(tmp_path: Any, monkeypatch: Any) -> None:  # 2.6, 7.1
+    install(tmp_path, "fast", module="second_look_again", result="fast")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    dispatcher = make(HOST)
+
+    class Hiccup:
+        def find_spec(self, *_: Any) -> None: ...
+        def find_distributions(self, _: Any) -> Any:
+            raise OSError("stale handle")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "meta_path", [Hiccup(), *sys.meta_path])
+        with pytest.warns(BackendLoadWarning, match="stale handle"):
+            dispatcher.discover()
+        assert list(dispatcher.backends()) == []
+    assert [one.name for one in dispatcher.backends()] == ["fast"]

@@ -376,3 +376,44 @@ def test_names_that_cannot_be_resolved_in_a_host() -> None:
 
     with pytest.raises(NameError):
         signature_of(Host())
+
+
+def applying_defaults(function: Any) -> Any:
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        bound = inspect.signature(function).bind(*args, **kwargs)
+        bound.apply_defaults()
+        return function(*bound.args, **bound.kwargs)
+
+    return wrapper
+
+
+@pytest.mark.parametrize("how", ["argument", "scope"])
+@pytest.mark.parametrize("rest", ["", ", **kw"])
+def test_no_placeholder_reaches_a_backend(rest: str, how: str) -> None:  # 4.2, 5.1
+    dispatcher = make("placeholder_lab")
+    score = applying_defaults(dispatcher.backend_dispatch(define(f"def score(x, *, m=1{rest}): ...")))
+    for name, option in {"three": ", o=3", "four": ", o=4", "none": "", "any": ", **kw"}.items():
+        dispatcher.register(adapter(name, score=define(f"def f(x, *, m=1{option}): return locals()")))
+
+    def call(name: str, **options: Any) -> Any:
+        if how == "argument":
+            return score(1, backend=name, **options)
+        with dispatcher.settings.use_backend(name):
+            return score(1, **options)
+
+    # The first call merges and the second takes the short way; then one more option has no default of its own.
+    for need in ({}, {"need": 6}):
+        if need:
+            dispatcher.register(adapter("needy", score=define("def f(x, *, m=1, need): return locals()")))
+        for _ in range(2):
+            assert call("three") == {"x": 1, "m": 1, "o": 3}
+            assert call("four", o=5) == {"x": 1, "m": 1, "o": 5}
+            assert call("none") == {"x": 1, "m": 1}
+            assert call("any") == {"x": 1, "m": 1, "kw": {}}
+            if need:
+                assert call("needy", need=6) == {"x": 1, "m": 1, "need": 6}
+                with pytest.raises(TypeError, match="missing the required argument 'need'"):
+                    call("needy")
+    dispatcher.unregister("needy")
+    assert call("none") == {"x": 1, "m": 1}

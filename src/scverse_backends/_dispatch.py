@@ -187,7 +187,7 @@ class Dispatch:
             record.current = prepared
         elif type(requested) is str:
             record.pinned = {**record.pinned, requested: prepared}
-        if self.epoch != epoch:
+        if self.epoch != epoch or record.plans.get(plan.backend) is not plan:
             record.forget_plans()
 
     def explain_type_error(self, record: Dispatched, error: TypeError, kwargs: dict[str, Any]) -> None:

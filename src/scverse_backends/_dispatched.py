@@ -59,6 +59,7 @@ class Dispatched:
         "plans",
         "renamed",
         "sources",
+        "unsettled",
         "wrapper_ref",
         "written",
     )
@@ -84,6 +85,8 @@ class Dispatched:
         """The options that backends add, by backend. Replaced, never changed in place."""
         self.sources: Mapping[str, Backend] = _NOTHING
         """Which backend each contribution was read from."""
+        self.unsettled: frozenset[str] = frozenset()
+        """The options whose default only a backend could tell, so that a placeholder may be given for them."""
         self.cpu_states: tuple[Any, Any] = (None, None)
         """The state outside and inside the last call that said ``backend="cpu"``."""
         self.written: tuple[Any, ...] = ()

@@ -52,9 +52,10 @@ class Implementations:
         plan = record.plans.get(backend)
         if plan is None or not plan.is_for(implementation):
             self._check_export(record, backend, implementation)
+            # First, since a plan depends on what is merged.
+            self._merge(record, backend, implementation)
             plan = self._compile(record, backend, implementation)
             record.keep_plan(plan)
-            self._merge(record, backend, implementation)
         return plan
 
     def _check_export(self, record: Dispatched, backend: Backend, implementation: Any) -> None:
@@ -92,7 +93,12 @@ class Implementations:
     def _compile(self, record: Dispatched, backend: Backend, implementation: Any) -> Plan:
         _log.debug("%s: first use of backend %r for %s()", self._host, backend.name, record.name)
         router = compile_router(
-            record.name, backend.name, record.host_names(), implementation_signature(implementation), record.renamed
+            record.name,
+            backend.name,
+            record.host_names(),
+            implementation_signature(implementation),
+            record.renamed,
+            record.unsettled,
         )
         return Plan(
             backend=backend,

@@ -11,7 +11,7 @@ from inspect import Signature
 from weakref import ref
 
 from scverse_backends._adapters import describe_error
-from scverse_backends._arguments import BACKEND_PARAMETER
+from scverse_backends._arguments import BACKEND_PARAMETER, Placeholder
 from scverse_backends._docs import Offer, Option, add_options
 from scverse_backends._docs_read import parameter_docs
 from scverse_backends._exports import MISSING, exported, exported_if_loaded
@@ -192,6 +192,11 @@ def _read(record: Dispatched, backend: Backend, implementation: Any) -> tuple[Co
 
 def _write(record: Dispatched) -> None:
     """Bring every function that shows this one up to date, from its own text and never from another's."""
+    added = merged_parameters(record.contributions)
+    unsettled = frozenset(parameter.name for parameter in added if isinstance(parameter.default, Placeholder))
+    if unsettled != record.unsettled:
+        record.unsettled = unsettled
+        record.forget_plans()
     options = _options(record)
     for function in record.chain():
         written = next((one for one in record.written if one.function() is function), None)

@@ -149,7 +149,7 @@ class Plan:
 class _Router:
     """The mapping of arguments by name."""
 
-    __slots__ = ("_backend", "_function", "_host", "_implementation", "_renamed", "options")
+    __slots__ = ("_backend", "_function", "_host", "_implementation", "_renamed", "_unsettled", "options")
 
     def __init__(
         self,
@@ -158,7 +158,10 @@ class _Router:
         host: Names,
         implementation: Names,
         renamed: Mapping[str, tuple[str, Callable[[Any], Any] | None]],
+        unsettled: frozenset[str],
     ) -> None:
+        # What is given for these may be a placeholder, so each call that gives one is looked at.
+        self._unsettled = unsettled
         self._function = function
         self._backend = backend
         self._host = host
@@ -180,8 +183,9 @@ class _Router:
         if set(host.required) != set(implementation.required):
             # Something has to be checked or filled in at every call.
             return -1, frozenset()
-        if host.takes_any and (host.positional_only or implementation.positional_only or self._renamed):
-            # A key of ``**kwargs`` may then bear the name of a positional-only parameter, or an old name.
+        special = host.positional_only or implementation.positional_only or self._renamed or self._unsettled
+        if host.takes_any and special:
+            # A key of ``**kwargs`` may then bear the name of one of these.
             return -1, frozenset()
         aligned = 0
         for mine, theirs in zip(host.positional, implementation.positional, strict=False):
@@ -192,8 +196,8 @@ class _Router:
             if host.takes_any:
                 return aligned, _Anything()
             refused = {*self._renamed, *implementation.positional_only}
-            return aligned, (host.by_keyword - refused) | self.options
-        return aligned, (host.by_keyword & implementation.by_keyword) | self.options
+            return aligned, (host.by_keyword - refused) | (self.options - self._unsettled)
+        return aligned, (host.by_keyword & implementation.by_keyword) | (self.options - self._unsettled)
 
     def completeness(self) -> Callable[[tuple[Any, ...], dict[str, Any]], bool]:
         """Return what tells whether a call that can be forwarded gives all that is required, and nothing twice."""
@@ -213,7 +217,8 @@ class _Router:
         """Whether every call that the implementation takes is one of the merged signature, and means the same."""
         host, implementation = self._host, self._implementation
         return (
-            host.positional == implementation.positional
+            not self._unsettled
+            and host.positional == implementation.positional
             and host.by_keyword == implementation.by_keyword - self.options
             and host.takes_any == implementation.takes_any
         )
@@ -323,11 +328,12 @@ def compile_router(
     host: Names,
     implementation: Signature | None,
     renamed: Mapping[str, tuple[str, Callable[[Any], Any] | None]],
+    unsettled: frozenset[str] = frozenset(),
 ) -> _Router | None:
     """Compile the mapping; ``None`` for an implementation without a signature, which is called as the host is."""
     if implementation is None:
         return None
-    return _Router(function, backend, host, Names(implementation.parameters.values()), renamed)
+    return _Router(function, backend, host, Names(implementation.parameters.values()), renamed, unsettled)
 
 
 class _NoPlan:

@@ -110,6 +110,11 @@ class Registry:
         return None
 
     @property
+    def is_complete(self) -> bool:
+        """Whether the last listing came to its end."""
+        return self._listing is None or self._listing.is_complete
+
+    @property
     def is_patched(self) -> bool:
         """Whether what is listed may be there for the length of a test only."""
         return self._listing is not None and self._listing.is_patched

@@ -107,7 +107,7 @@ class Resolver:
                     source=source,
                 )
             if not isinstance(value, str) or not value:
-                raise self.unknown(value, source)
+                raise self._unknown(value, source)
             name = self._known_name(plain(value), source)
             self.ask_again(name)
             if name not in names:
@@ -187,8 +187,8 @@ class Resolver:
             self._in_vain.pop(name, None)
 
     def load_all(self) -> None:
-        """Load everything, for who asks for a listing; what a call passed over may have been installed since."""
-        if self._in_vain:
+        """Load everything, for who asks for a listing; what was not there before may have come since."""
+        if self._in_vain or not self._registry.is_complete:
             self._registry.relist()
         self._registry.load_all()
 
@@ -217,7 +217,7 @@ class Resolver:
             refusal = entry.outcome
             if entry.record.name == name and isinstance(refusal, Failure):
                 raise self._refused_error(name, entry, refusal, source)
-        raise self.unknown(name, source)
+        raise self._unknown(name, source)
 
     def _look(self, name: str, owner: TrustedBackend | None) -> Backend | Entry | None:
         return self._registry.find(name) if owner is None else self._trusted(owner)
@@ -270,8 +270,7 @@ class Resolver:
     def _failed_names(self) -> tuple[str, ...]:
         return tuple(entry.record.name for entry in self._registry.known_entries() if entry.failed)
 
-    def unknown(self, name: object, source: str, why: str = "") -> BackendError:
-        """Return the error for what is no backend, with what it may have been meant for."""
+    def _unknown(self, name: object, source: str) -> BackendError:
         available = self._available()
         if not isinstance(name, str) or not name.strip():
             return UnknownBackendError(
@@ -289,7 +288,7 @@ class Resolver:
         unread = "".join(f" Installed metadata is broken: {text}." for text in self._registry.metadata_problems[:1])
         several = " Several names are a list, backend=['a', 'b']." if "," in name else ""
         return UnknownBackendError(
-            f"Unknown backend {name!r:.140} for {self.host}.{why}{several}{did_you_mean(likely)} "
+            f"Unknown backend {name!r:.140} for {self.host}.{several}{did_you_mean(likely)} "
             f"Available: {self._available_text()}.{may_be}{unread}",
             host=self.host,
             backend=name,

@@ -99,8 +99,7 @@ class Routing:
                 yield Candidate(CPU, "selected", runs_host=True)
                 return
             try:
-                find = self._resolver.backend_in_turn if choice.is_order else self._selected
-                backend = find(name, source)
+                backend = self._find(name, source, in_turn=choice.is_order)
                 if used:
                     self._resolver.note_use(backend)
                 if (backend.name, record.attribute) in state.running:
@@ -120,18 +119,37 @@ class Routing:
             else:
                 yield Candidate(backend.name, "runs", plan=plan, distribution=backend.distribution)
 
-    def _selected(self, name: str, source: str) -> Backend:
-        """Return the backend that was selected by its canonical name, which may be gone by now."""
+    def _find(self, name: str, source: str, *, in_turn: bool) -> Backend:
+        """Return the backend that a name of a selection stands for, saying what selects it where it is gone.
+
+        Raises
+        ------
+        BackendError
+            If it is gone, also where another one has come that answers to the name.
+        """
         try:
-            backend = self._resolver.backend(name, source)
-            if backend.name != name:
-                raise self._resolver.unknown(name, source, f" It is another name of {backend.name!r} now.")
+            return self._of_that_name(name, source, in_turn=in_turn)
         except UnknownBackendError as error:
-            if source != "process":
+            selected_by = {
+                "process": "settings.backend still selects it: assign another name, or del settings.backend.",
+                "environment": f"The environment variable {self._selection.variable_name} selects it.",
+            }
+            if source not in selected_by:
                 raise
-            way_out = "settings.backend still selects it: assign another name, or del settings.backend."
-            raise error.rewritten(f"{error} {way_out}", source=source) from None
-        return backend
+            raise error.rewritten(f"{error} {selected_by[source]}", source=source) from None
+
+    def _of_that_name(self, name: str, source: str, *, in_turn: bool) -> Backend:
+        backend = (self._resolver.backend_in_turn if in_turn else self._resolver.backend)(name, source)
+        # In an order, a name may still be the one of an entry point whose backend calls itself otherwise.
+        if backend.name == name or (in_turn and backend.record.name == name):
+            return backend
+        raise UnknownBackendError(
+            f"The backend {name!r} that was selected for {self._warner.host} is gone, and {name!r} is another name of "
+            f"{backend.name!r} now. Select it anew if that is meant.",
+            host=self._warner.host,
+            backend=name,
+            source=source,
+        )
 
     def route(
         self,
