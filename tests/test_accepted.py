@@ -105,11 +105,13 @@ def test_methods(around: Any) -> None:  # 4.2
         explicit = wrapping("def f(self, x, *, opt=7): ...", around)
         of_another = timed(define("def f(self, x, *, opt=7): ..."))
         named = wrapping("def f(self, *a, **k): ...", define("def f(self, x, *, opt=7): ..."))
+        remembering = functools.lru_cache(define("def f(self, x, *, opt=7): ..."))
 
     theirs = Theirs()
     assert shown(theirs.passing) == "(x, n=1, *, z=2)"
     assert shown(theirs.option) == "(x, *, n=1, z=2, opt=7)"
-    assert shown(theirs.explicit) == shown(theirs.of_another) == shown(theirs.named) == "(x, *, opt=7)"
+    assert shown(theirs.explicit) == shown(theirs.of_another) == "(x, *, opt=7)"
+    assert shown(theirs.named) == shown(theirs.remembering) == "(x, *, opt=7)"
 
 
 def test_objects_and_what_says_itself_what_it_accepts() -> None:

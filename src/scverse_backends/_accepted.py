@@ -145,7 +145,7 @@ _NAMED = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
 
 def _layer(function: Any) -> _Layer | None:
     """Return the outermost function of those that wrap each other, ``None`` where there is nothing to look at."""
-    held: dict[str, Any] = {} if isinstance(function, type) else getattr(function, "__dict__", {})
+    held: dict[str, Any] = {} if issubclass(type(function), type) else getattr(function, "__dict__", {})
     claimed = held.get("__signature__")
     # Around a dispatched function, ``functools.wraps`` copies the signature too.
     if "__wrapped__" not in held or not (claimed is None or isinstance(claimed, MergedSignature)):
@@ -154,13 +154,17 @@ def _layer(function: Any) -> _Layer | None:
     if type(function) is FunctionType:
         return _Layer(function, wrapped)
     if type(function) is MethodType:
-        return _Layer(function.__func__, wrapped, bound=True, wraps_methods=True)
-    call = inspect.getattr_static(type(function), "__call__", None)
-    # An object that is called by a method of its class; what is written in C passes everything on.
-    return _Layer(call if type(call) is FunctionType else _everything, wrapped, bound=True)
+        return _Layer(_called(function.__func__), wrapped, bound=True, wraps_methods=True)
+    # An object that is called by a method of its class.
+    return _Layer(_called(inspect.getattr_static(type(function), "__call__", None)), wrapped, bound=True)
 
 
-def _everything(self: object, *args: object, **kwargs: object) -> None:
+def _called(function: Any) -> Any:
+    """Return what shows the parameters of a call; what is not written in Python passes everything on."""
+    return function if type(function) is FunctionType else _anything
+
+
+def _anything(*args: object, **kwargs: object) -> None:
     """Stand for a callable that passes everything on."""
 
 
