@@ -155,8 +155,12 @@ def _layer(function: Any) -> _Layer | None:
         return _Layer(function, wrapped)
     if type(function) is MethodType:
         return _Layer(_called(function.__func__), wrapped, bound=True, wraps_methods=True)
-    # An object that is called by a method of its class.
-    return _Layer(_called(inspect.getattr_static(type(function), "__call__", None)), wrapped, bound=True)
+    return _Layer(_called(_call_of(function)), wrapped, bound=True)
+
+
+def _call_of(instance: object) -> Any:
+    """Return the method of its class that an object is called by."""
+    return inspect.getattr_static(type(instance), "__call__", None)
 
 
 def _called(function: Any) -> Any:
