@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 from typing import Any
@@ -182,11 +183,10 @@ def test_what_cannot_be_looked_into(attribute: str, error: type[BaseException] |
         return score if name == "__wrapped__" else object.__getattribute__(self, name)
 
     odd = type("Odd", (), {"__getattribute__": look, "__call__": lambda self: None})
-    with temporary_backend(dispatcher, adapter(score=odd())):
+    with contextlib.ExitStack() as stack:
         if error is KeyboardInterrupt:
-            with pytest.raises(KeyboardInterrupt):
-                check_backend(dispatcher, "fast")
-        else:
-            found = [problem.message for problem in check_backend(dispatcher, "fast")]
-            # What leads to the host's own function is that, unless something is known to stand in between.
-            assert any("hands back" in text for text in found) is (attribute == "__dict__" or error is None)
+            stack.enter_context(pytest.raises(KeyboardInterrupt))
+        stack.enter_context(temporary_backend(dispatcher, adapter(score=odd())))
+        found = [problem.message for problem in check_backend(dispatcher, "fast")]
+        # What leads to the host's own function is that, unless something is known to stand in between.
+        assert any("hands back" in text for text in found) is (attribute == "__dict__" or error is None)
