@@ -190,3 +190,14 @@ def test_what_cannot_be_looked_into(attribute: str, error: type[BaseException] |
         found = [problem.message for problem in check_backend(dispatcher, "fast")]
         # What leads to the host's own function is that, unless something is known to stand in between.
         assert any("hands back" in text for text in found) is (attribute == "__dict__" or error is None)
+
+
+@pytest.mark.parametrize(("error", "raised"), [(RuntimeError, TypeError), (KeyboardInterrupt, KeyboardInterrupt)])
+def test_asking_about_what_cannot_be_looked_into(error: type[BaseException], raised: type[BaseException]) -> None:
+    odd = type("Odd", (), {"__call__": lambda self: None, "__wrapped__": property(lambda self: failing(error))})
+    with pytest.raises(raised):
+        DISPATCHER.settings.explain(odd())
+
+
+def failing(error: type[BaseException]) -> None:
+    raise error

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     Renamed = Mapping[str, tuple[str, Callable[[Any], Any] | None]]
 
 _NOTHING: Mapping[Any, Any] = {}
+_NO_NAMES: frozenset[str] = frozenset()
 _ONLY_THE_HOST: Mapping[object, None] = {CPU: None}
 
 
@@ -85,7 +86,7 @@ class Dispatched:
         """The options that backends add, by backend. Replaced, never changed in place."""
         self.sources: Mapping[str, Backend] = _NOTHING
         """Which backend each contribution was read from."""
-        self.unsettled: frozenset[str] = frozenset()
+        self.unsettled: frozenset[str] = _NO_NAMES
         """The options whose default only a backend could tell, so that a placeholder may be given for them."""
         self.cpu_states: tuple[Any, Any] = (None, None)
         """The state outside and inside the last call that said ``backend="cpu"``."""
