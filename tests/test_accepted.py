@@ -78,6 +78,15 @@ def shown(implementation: Any) -> str:
         # Another name for the first parameter, which it passes on by position.
         ("def f(data, *a, **k): ...", "(x, n=1, *, z=2)"),
         ("def f(data, /, *a, **k): ...", "(x, n=1, *, z=2)"),
+        ("def f(data, **k): ...", "(x, *, n=1, z=2)"),
+        # Another order, so that only names tell what is what.
+        ("def f(n, x, **k): ...", "(*, x, n, z=2)"),
+        ("def f(n=3, x=4, *a, **k): ...", "(*, x=4, n=3, z=2)"),
+        ("def f(x, z, *a, **k): ...", "(x, *, n=1, z)"),
+        ("def f(x, opt=7, *a, **k): ...", "(x, *, n=1, z=2)"),
+        # What it takes by keyword alone.
+        ("def f(x, *a, n=5, **k): ...", "(x, *, n=5, z=2)"),
+        ("def f(*a, x, **k): ...", "(*, x, n=1, z=2)"),
         # A selection that it takes and nobody gives.
         ("def f(*a, backend=None, **k): ...", "(x, n=1, *, z=2)"),
         # No signature says that the first may be left out and the second may not.
@@ -201,3 +210,16 @@ def test_asking_about_what_cannot_be_looked_into(error: type[BaseException], rai
 
 def failing(error: type[BaseException]) -> None:
     raise error
+
+
+def test_positions_mean_what_the_host_says() -> None:  # 4.2
+    dispatcher = make(HOST)
+    score: Any = dispatcher.backend_dispatch(name="score")(raw)
+    swapped = wrapping("def f(n, x, **k): return x, n, k", raw)
+    option = wrapping("def f(x, opt=7, *a, **k): return x, opt, a, k", raw)
+    dispatcher.register(adapter("swapped", score=swapped))
+    dispatcher.register(adapter("option", score=option))
+    for _ in range(2):
+        assert score(1, 2, z=3, backend="swapped") == (1, 2, {"z": 3})
+        assert score(1, backend="swapped") == (1, 1, {})
+        assert score(1, 2, z=3, backend="option") == (1, 7, (), {"n": 2, "z": 3})

@@ -116,19 +116,36 @@ class _Layer:
             del inner[0]
         return self.combined(inner)
 
+    def _aligned(self, inner: list[Parameter]) -> int:
+        """Return how many positional arguments mean the same to both."""
+        theirs = [parameter for parameter in inner if parameter.kind in _POSITIONAL]
+        mine = [parameter for parameter in self._own if parameter.kind in _POSITIONAL]
+        names = {parameter.name for parameter in inner}
+        for index, (one, other) in enumerate(zip(mine, theirs, strict=False)):
+            # What has no default and bears a name of its own is passed on under another name.
+            is_renamed = one.name not in names and one.default is Parameter.empty
+            if one.name != other.name and not is_renamed:
+                return index
+        if not self._has(Parameter.VAR_POSITIONAL):
+            return len(mine)
+        # What it takes by keyword alone, no position can give.
+        by_keyword = {parameter.name for parameter in self._own if parameter.kind is Parameter.KEYWORD_ONLY}
+        taken = (index for index, parameter in enumerate(theirs) if parameter.name in by_keyword)
+        return next(taken, len(theirs))
+
     def combined(self, inner: list[Parameter]) -> Signature:
         """Return what it accepts itself and what it passes on, its own word first where it names the same."""
         own = {parameter.name: parameter for parameter in self._own}
         by_position = self._has(Parameter.VAR_POSITIONAL)
+        aligned = self._aligned(inner)
         found: list[Parameter] = []
-        for parameter in inner:
+        for index, parameter in enumerate(inner):
             mine = own.pop(parameter.name, None)
             if mine is not None and mine.kind in _NAMED:
-                found.append(parameter.replace(kind=mine.kind, default=mine.default))
-            elif parameter.kind is Parameter.POSITIONAL_OR_KEYWORD and not by_position:
-                found.append(parameter.replace(kind=Parameter.KEYWORD_ONLY))
-            else:
-                found.append(parameter)
+                parameter = parameter.replace(kind=mine.kind, default=mine.default)  # noqa: PLW2901 - its own word.
+            if parameter.kind is Parameter.POSITIONAL_OR_KEYWORD and index >= aligned:
+                parameter = parameter.replace(kind=Parameter.KEYWORD_ONLY)  # noqa: PLW2901 - as above.
+            found.append(parameter)
         for parameter in own.values():
             # What has no default bears another name for what the wrapped function calls differently.
             is_option = parameter.default is not Parameter.empty and parameter.kind in _NAMED[by_position:]
@@ -140,6 +157,7 @@ class _Layer:
             return Signature(inner)
 
 
+_POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 _NAMED = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
 
 
