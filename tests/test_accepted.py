@@ -129,13 +129,6 @@ def test_objects_and_what_says_itself_what_it_accepts() -> None:
     claiming = timed(raw)
     claiming.__signature__ = inspect.signature(lambda x, *, other=1: 0)
     assert shown(claiming) == "(x, *, other=1)"
-
-    class Wrapped:
-        __wrapped__ = raw
-
-        def __init__(self, x: Any, *, size: int = 1) -> None: ...
-
-    assert shown(Wrapped) == "(x, *, size=1)"
     circle = timed(raw)
     circle.__wrapped__ = circle
     assert implementation_signature(circle) is None
