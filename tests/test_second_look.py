@@ -452,7 +452,7 @@ def test_can_run_and_converters_see_the_selection_of_the_call(how: str) -> None:
         seen.append((size(x), settings.backend))
         return True
 
-    theirs.can_run = can_run  # type: ignore[attr-defined]
+    theirs.can_run = can_run  # type: ignore[attr-defined]  # functions take any attribute.
     dispatcher.register(adapter(score=theirs, size=lambda x: "fast"))
     shown: Any = "fast"
     for _ in range(2):
@@ -480,7 +480,7 @@ def test_a_can_run_that_calls_its_own_function_gets_the_host(recwarn: Any) -> No
     def theirs(x: Any) -> str:
         return "fast"
 
-    theirs.can_run = lambda x: score(x) == "cpu"  # type: ignore[attr-defined]
+    theirs.can_run = lambda x: score(x) == "cpu"  # type: ignore[attr-defined]  # functions take any attribute.
     dispatcher.register(adapter(score=theirs))
     assert score(1, backend="fast") == "fast"
     with dispatcher.settings.use_backend("fast"):
@@ -500,7 +500,7 @@ def test_whatever_can_run_raises_is_a_broken_contract_interrupts_apart(raised: t
     def can_run(x: Any) -> None:
         raise raised
 
-    theirs.can_run = can_run  # type: ignore[attr-defined]
+    theirs.can_run = can_run  # type: ignore[attr-defined]  # functions take any attribute.
     dispatcher.register(adapter(score=theirs))
     if raised is KeyboardInterrupt:
         with pytest.raises(KeyboardInterrupt):
@@ -559,6 +559,15 @@ def test_the_trace_of_a_call_under_a_wrong_environment_says_where_it_came_from(m
     assert [(call.requested, call.source, call.executed) for call in calls] == [("nope", "environment", None)]
 
 
+class Hiccup:
+    """A finder of somebody else's that cannot list."""
+
+    def find_spec(self, *_: Any) -> None: ...
+
+    def find_distributions(self, _: Any) -> Any:
+        raise OSError("stale handle")
+
+
 def install(path: Any, name: str, *, module: str, result: str) -> None:
     """Write what an installer writes for a backend of one function, where the path leads."""
     folder = path / f"d_{name}-1.0.dist-info"
@@ -581,11 +590,6 @@ def test_a_listing_that_breaks_off_takes_away_no_backend(tmp_path: Any, monkeypa
         return "cpu"
 
     assert score(1, backend="fast") == "fast"
-
-    class Hiccup:
-        def find_spec(self, *_: Any) -> None: ...
-        def find_distributions(self, _: Any) -> Any:
-            raise OSError("stale handle")
 
     monkeypatch.setattr(sys, "meta_path", [Hiccup(), *sys.meta_path])
     with pytest.warns(BackendLoadWarning, match="stale handle"), pytest.raises(UnknownBackendError) as info:
@@ -679,11 +683,6 @@ def test_a_first_listing_that_breaks_off_is_made_again_for_reports(tmp_path: Any
     install(tmp_path, "fast", module="second_look_again", result="fast")
     monkeypatch.syspath_prepend(str(tmp_path))
     dispatcher = make(HOST)
-
-    class Hiccup:
-        def find_spec(self, *_: Any) -> None: ...
-        def find_distributions(self, _: Any) -> Any:
-            raise OSError("stale handle")
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "meta_path", [Hiccup(), *sys.meta_path])
