@@ -194,7 +194,7 @@ def _() -> None:
 @situation(SELECTING, "The right package is installed, and provides no backend.")
 def _() -> None:
     trusted = {"cuda": {"package": "pip"}}
-    with mock.patch("scverse_backends._resolver.installed_version", return_value="1.2"):
+    with mock.patch("scverse_backends._discovery.resolver.installed_version", return_value="1.2"):
         host(trusted_backends=trusted).embed(1, backend="cuda")
 
 

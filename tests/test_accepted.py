@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from labs import adapter, define, make
 
-from scverse_backends._accepted import implementation_signature, only_passes_on
+from scverse_backends._signatures.accepted import implementation_signature, only_passes_on
 from scverse_backends.testing import check_backend, temporary_backend
 
 HOST = "accepted_lab"

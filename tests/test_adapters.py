@@ -7,10 +7,11 @@ from types import ModuleType
 
 import pytest
 
-from scverse_backends._adapters import Backend, Failure, describe_error, load
-from scverse_backends._entry_points import RegisteredRecord
-from scverse_backends._exports import MISSING, declares, exported, exported_if_loaded, exports
-from scverse_backends._trust import Trust
+from scverse_backends._discovery.adapters import Backend, Failure, load
+from scverse_backends._discovery.entry_points import RegisteredRecord
+from scverse_backends._discovery.exports import MISSING, declares, exported, exported_if_loaded, exports
+from scverse_backends._discovery.trust import Trust
+from scverse_backends._foundation.foreign import describe_error
 
 
 def module(**contents):

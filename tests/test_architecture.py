@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -13,56 +14,19 @@ import scverse_backends
 
 PACKAGE = Path(scverse_backends.__file__).parent
 
-# From the bottom up: each module may import the ones before it and knows nothing of the ones after it.
-# A new module gets its place here first: below everything that is going to import it.
-CORE = (
+# From the bottom up: a room may import the ones before it and knows nothing of the ones after it. What stands between
+# rooms without being in one, the face of the package, has its place here too.
+HOUSE = (
     "exceptions",
-    "_labels",
-    "_log",
-    "_record",
-    "_warnings",
-    "_entry_points",
-    "_trust",
-    "_exports",
-    "_adapters",
-    "_live",
-    "_answers",
-    "_registry",
-    "_registration",
-    "_state",
-    "_steps",
-    "_resolver",
+    "_foundation",
     "_selection",
-    "_omitted",
-    "_defaults",
-    "_arguments",
-    "_merged_signature",
-    "_accepted",
-    "_plan",
-    "_signature",
-    "_own_backend",
-    "_docs_read",
-    "_docs",
-    "_dispatched",
-    "_records",
-    "_annotate",
-    "_merge",
-    "_table",
-    "_trace",
-    "_implementations",
-    "_routing",
-    "_dispatch",
-    "_report",
-    "_bind",
-    "_settings",
-    "_functions",
-    "_rebuild",
-    "_classes",
     "_discovery",
+    "_docstrings",
+    "_signatures",
+    "_calls",
+    "_reports",
+    "_settings",
     "_machinery",
-    "_problem",
-    "_side_by_side",
-    "_contract",
     "_protocols",
     "_dispatcher",
     "_inside",
@@ -78,11 +42,18 @@ HEAVY = {"dataclasses", "importlib.metadata", "inspect", "logging", "re", "typin
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 IDS = [str(path.relative_to(PACKAGE)) for path in FILES]
+ROOMS = [place for place in HOUSE if (PACKAGE / place).is_dir()]
 
 
-def module_name(path):
-    """Return `_plan` for `_plan.py`, and `testing` for everything in that folder."""
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+def parts_of(path):
+    """Return `("_signatures", "plan")` for `_signatures/plan.py`, and `("_signatures",)` for the door of that room."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts
+
+
+def place_of(path):
+    """Return the room that a file is in, or the file's own name where it stands outside of the rooms."""
+    return parts_of(path)[0]
 
 
 def parse(path):
@@ -90,23 +61,21 @@ def parse(path):
 
 
 def own_imports(path):
-    """Yield (line, module) for each import of our own, wherever in the file it stands."""
+    """Yield (line, parts of the module's name) for each import of our own, wherever in the file it stands."""
     for node in ast.walk(parse(path)):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                head, _, rest = alias.name.partition(".")
+                head, *rest = alias.name.split(".")
                 if head == "scverse_backends":
-                    yield node.lineno, rest.split(".")[0] or "__init__"
+                    yield node.lineno, tuple(rest) or ("__init__",)
         elif isinstance(node, ast.ImportFrom):
-            parts = absolute(path, node)
-            if parts[:1] != ["scverse_backends"]:
-                continue
-            if len(parts) > 1:
-                yield node.lineno, parts[1]
+            head, *rest = absolute(path, node)
+            if head != "scverse_backends":
                 continue
             for alias in node.names:
-                is_module = (PACKAGE / alias.name).is_dir() or (PACKAGE / f"{alias.name}.py").exists()
-                yield node.lineno, alias.name if is_module else "__init__"
+                target = PACKAGE.joinpath(*rest, alias.name)
+                is_module = target.is_dir() or target.with_suffix(".py").exists()
+                yield node.lineno, (*rest, alias.name) if is_module else tuple(rest) or ("__init__",)
 
 
 def absolute(path, node):
@@ -147,22 +116,49 @@ def loaded_by(statement):
 
 
 @pytest.mark.parametrize("path", FILES, ids=IDS)
-def test_every_module_has_its_place(path):
-    assert module_name(path) in CORE + LEAVES, (
-        f"{path.name} has no place yet: add it to CORE in {Path(__file__).name}, below everything that imports it, "
-        "or to LEAVES if it uses the public names only"
+def test_every_file_has_its_place(path):
+    assert place_of(path) in HOUSE + LEAVES, (
+        f"{path.name} is in no room: put it into the one whose idea it is part of, or give it a place in HOUSE"
     )
 
 
 @pytest.mark.parametrize("path", FILES, ids=IDS)
 def test_imports_point_down(path):
-    importer = module_name(path)
+    importer = place_of(path)
     if importer in LEAVES:
         allowed = PUBLIC | {importer} | ({"_cli"} if importer == "__main__" else set())
     else:
-        allowed = set(CORE[: CORE.index(importer)])
-    wrong = [f"line {line}: {importer} imports {module}" for line, module in own_imports(path) if module not in allowed]
+        allowed = {*HOUSE[: HOUSE.index(importer)], importer}
+    wrong = [f"line {line}: {'.'.join(parts)}" for line, parts in own_imports(path) if parts[0] not in allowed]
     assert wrong == []
+
+
+def test_no_two_files_need_each_other():
+    graph = {parts_of(path): {parts for _, parts in own_imports(path)} for path in FILES}
+    # Raises CycleError, with the cycle, where there is one.
+    assert set(TopologicalSorter(graph).static_order()) >= set(graph)
+
+
+def door(room):
+    """Return what the door of a room says that other rooms may import."""
+    tree = parse(PACKAGE / room / "__init__.py")
+    (names,) = (node.value for node in tree.body if isinstance(node, ast.Assign) and node.targets[0].id == "__all__")
+    return set(ast.literal_eval(names))
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_door_names_exactly_what_other_rooms_import(room):
+    used = {parts[1:] for path in FILES if place_of(path) != room for _, parts in own_imports(path) if parts[0] == room}
+    assert used == {(name,) for name in door(room)}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_door_says_the_idea_and_imports_nothing(room):
+    tree = parse(PACKAGE / room / "__init__.py")
+    assert ast.get_docstring(tree)
+    assert [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)] == [
+        "from __future__ import annotations"
+    ]
 
 
 @pytest.mark.parametrize("path", FILES, ids=IDS)
@@ -172,25 +168,25 @@ def test_every_file_fits_in_one_reading(path):
 
 def test_only_one_module_reads_metadata():
     users = {
-        module_name(path)
+        parts_of(path)
         for path in FILES
-        if module_name(path) in CORE
+        if place_of(path) in HOUSE
         for node in ast.walk(parse(path))
         if (isinstance(node, ast.ImportFrom) and node.level == 0 and (node.module or "").startswith("importlib"))
         or (isinstance(node, ast.Import) and any(alias.name == "importlib.metadata" for alias in node.names))
         if "metadata" in ast.unparse(node)
     }
-    assert users == {"_entry_points"}
+    assert users == {("_discovery", "entry_points")}
 
 
 def test_only_one_module_warns():
     callers = {
-        module_name(path)
+        parts_of(path)
         for path in FILES
         for node in ast.walk(parse(path))
         if isinstance(node, ast.Attribute) and ast.unparse(node) in {"warnings.warn", "warnings.warn_explicit"}
     }
-    assert callers == {"_warnings"}
+    assert callers == {("_foundation", "warner")}
 
 
 def test_importing_the_package_loads_nothing_heavy():
@@ -206,13 +202,11 @@ def test_importing_the_package_loads_no_leaf():
 
 def test_no_module_of_the_core_asks_for_something_heavy_at_import():
     # Says the line, where the test above can only say that it happened.
-    loaded = {
-        name.removeprefix("scverse_backends").lstrip(".") or "__init__" for name in loaded_by("import scverse_backends")
-    }
+    loaded = {tuple(name.split(".")[1:]) or ("__init__",) for name in loaded_by("import scverse_backends")}
     found = [
         f"{path.name}:{line}: {module}"
         for path in FILES
-        if path.parent == PACKAGE and module_name(path) in loaded
+        if place_of(path) in HOUSE and parts_of(path) in loaded
         for line, module in imports_at_import_time(parse(path))
         if module in HEAVY
     ]

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scverse_backends._defaults import at_default
+from scverse_backends._signatures.defaults import at_default
 
 scalars = st.one_of(
     st.booleans(), st.integers(), st.floats(), st.complex_numbers(), st.text(max_size=4), st.binary(max_size=4)

@@ -12,8 +12,8 @@ import weakref
 from typing import Any
 
 from scverse_backends import BackendDispatcher
-from scverse_backends._dispatched import Dispatched, leads_to
-from scverse_backends._functions import decorated_record
+from scverse_backends._calls.dispatched import Dispatched, leads_to
+from scverse_backends._calls.functions import decorated_record
 
 
 def make() -> BackendDispatcher:

@@ -7,7 +7,7 @@ import types
 import pytest
 
 from scverse_backends import BackendDispatcher, _machinery
-from scverse_backends._state import Choice, State
+from scverse_backends._selection.state import Choice, State
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import textwrap
 import pytest
 from docstrings import GOOGLE, HOST, PLAIN, TYPED, numpydoc, raw
 
-from scverse_backends._docs import add_backend_parameter, add_options
+from scverse_backends._docstrings.splice import add_backend_parameter, add_options
 
 ENTRY = add_backend_parameter("").split("\n")[2:]
 

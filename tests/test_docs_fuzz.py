@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpydoc.docscrape import NumpyDocString
 
-from scverse_backends._docs import Offer, Option, add_backend_parameter, add_options, parameter_docs, rename_parameter
+from scverse_backends._docstrings.splice import (
+    Offer,
+    Option,
+    add_backend_parameter,
+    add_options,
+    parameter_docs,
+    rename_parameter,
+)
 
 # Lines that docstrings are made of, and ones that only look so.
 LINES = st.sampled_from(

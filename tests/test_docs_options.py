@@ -9,7 +9,7 @@ import textwrap
 import pytest
 from docstrings import GOOGLE, HOST, PLAIN, TYPED, numpydoc, raw
 
-from scverse_backends._docs import Offer, Option, add_backend_parameter, add_options, rename_parameter
+from scverse_backends._docstrings.splice import Offer, Option, add_backend_parameter, add_options, rename_parameter
 
 # --- Options: 5.2 --------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ import textwrap
 
 import pytest
 
-from scverse_backends._docs import ParameterDoc, parameter_docs
+from scverse_backends._docstrings.splice import ParameterDoc, parameter_docs
 
 NUMPYDOC = """Sum.
 

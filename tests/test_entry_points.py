@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scverse_backends._entry_points import (
+from scverse_backends._discovery.entry_points import (
     EntryPointRecord,
     RegisteredRecord,
     forget_finder_caches,

@@ -192,7 +192,7 @@ def test_wrong_calls_fail_at_the_call():
 
 def test_traces_last_to_the_end_of_the_body(monkeypatch):  # 7.3
     clock = iter(range(1000))
-    monkeypatch.setattr("scverse_backends._functions.perf_counter", lambda: next(clock))
+    monkeypatch.setattr("scverse_backends._calls.functions.perf_counter", lambda: next(clock))
     with settings.trace() as calls:
         generator = steps(2, backend="fast")
         next(generator)

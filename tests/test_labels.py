@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from scverse_backends._labels import did_you_mean, fold, is_string, listing, plain, problem, suggestions
+from scverse_backends._foundation.labels import did_you_mean, fold, is_string, listing, plain, problem, suggestions
 
 GRAMMAR = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9_])?", re.ASCII)
 

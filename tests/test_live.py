@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from scverse_backends import BackendDispatcher
-from scverse_backends._entry_points import RegisteredRecord
-from scverse_backends._live import _LIVE, _after_fork, enlist, live_dispatchers, restore
+from scverse_backends._discovery.entry_points import RegisteredRecord
+from scverse_backends._foundation.live import _LIVE, _after_fork, enlist, live_dispatchers, restore
 from scverse_backends.exceptions import BackendError
 
 

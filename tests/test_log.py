@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from scverse_backends import _log
+from scverse_backends._foundation import log as _log
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING}
 

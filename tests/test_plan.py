@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from scverse_backends._arguments import InvalidCall, Names, bind
-from scverse_backends._plan import NO_PLAN, Plan, backend_only, compile_router
+from scverse_backends._signatures.arguments import InvalidCall, Names, bind
+from scverse_backends._signatures.plan import NO_PLAN, Plan, backend_only, compile_router
 
 
 def names(function: Any) -> Names:

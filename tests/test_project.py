@@ -22,7 +22,7 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 README = (ROOT / "README.md").read_text()
 
 # Modules that are there for newer Pythons only.
-NEWER = {"scverse_backends._annotate": (3, 14)}
+NEWER = {"scverse_backends._calls.annotate": (3, 14)}
 SUBMODULES = pkgutil.walk_packages(scverse_backends.__path__, "scverse_backends.")
 MODULES = [
     "scverse_backends",

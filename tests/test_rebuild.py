@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from scverse_backends._rebuild import with_metaclass
+from scverse_backends._calls.rebuild import with_metaclass
 
 
 class Meta(type):

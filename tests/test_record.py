@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from scverse_backends._record import Record
-from scverse_backends._records import LiveRecords
+from scverse_backends._calls.records import LiveRecords
+from scverse_backends._foundation.record import Record
 
 
 class Point(Record):
@@ -57,7 +57,7 @@ def test_copies(trip):
 
 
 def test_pickling():
-    from scverse_backends._report import Explanation
+    from scverse_backends._reports.report import Explanation
 
     explanation = Explanation("f", "fast", "argument", "fast", "runs")
     assert pickle.loads(pickle.dumps(explanation)) == explanation

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from scverse_backends._adapters import Backend, Failure
-from scverse_backends._entry_points import RegisteredRecord
-from scverse_backends._registry import Registry
-from scverse_backends._trust import Trust
+from scverse_backends._discovery.adapters import Backend, Failure
+from scverse_backends._discovery.entry_points import RegisteredRecord
+from scverse_backends._discovery.registry import Registry
+from scverse_backends._discovery.trust import Trust
 
 
 class Adapter:

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from scverse_backends import BackendDispatcher
-from scverse_backends._state import CPU_CHOICE
+from scverse_backends._selection.state import CPU_CHOICE
 from scverse_backends.exceptions import (
     BackendError,
     BackendNotInstalledError,

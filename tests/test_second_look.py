@@ -417,7 +417,7 @@ def test_who_fails_is_no_less_trusted() -> None:  # 7.1
 
 def failing_entry(dispatcher: Any, cls: type) -> Any:
     """Return the entry of an adapter that fails, as if its distribution were installed."""
-    from scverse_backends._entry_points import RegisteredRecord
+    from scverse_backends._discovery.entry_points import RegisteredRecord
 
     registry = dispatcher._registry
     entry = registry.read(RegisteredRecord("fast", cls, distribution="fast-package"))

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from scverse_backends import BackendDispatcher
-from scverse_backends._selection import environment_variable
+from scverse_backends._selection.selection import environment_variable
 from scverse_backends.exceptions import FallbackWarning
 
 numbers = count()

@@ -616,7 +616,7 @@ def test_functions_of_a_script_survive_cloudpickle_into_a_fresh_process(tmp_path
 
 
 def test_what_cannot_be_restored_says_so(host):  # 1.7
-    from scverse_backends._live import restore
+    from scverse_backends._foundation.live import restore
 
     with pytest.raises(Exception, match="Create it at the level of an importable module"):
         restore((__name__, "no.group", "nobody", 0))

@@ -13,8 +13,8 @@ from typing import Annotated, Any
 import pytest
 from labs import adapter, define, make
 
-from scverse_backends._accepted import signature_of
-from scverse_backends._arguments import Placeholder
+from scverse_backends._signatures.accepted import signature_of
+from scverse_backends._signatures.arguments import Placeholder
 
 BACKEND = "backend: str | collections.abc.Sequence[str] | None = None"
 

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from scverse_backends._state import CPU_CHOICE, Choice, Opening, Scope, State, settle_call
+from scverse_backends._selection.state import CPU_CHOICE, Choice, Opening, Scope, State, settle_call
 
 FAST, OTHER = Choice(("fast",)), Choice(("other", "cpu"), is_order=True)
 

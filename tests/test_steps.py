@@ -15,8 +15,8 @@ from contextvars import ContextVar
 import pytest
 
 from scverse_backends import BackendDispatcher
-from scverse_backends._state import Choice, Scope, State
-from scverse_backends._steps import Steps, drive_async_generator, drive_coroutine, drive_generator
+from scverse_backends._selection.state import Choice, Scope, State
+from scverse_backends._selection.steps import Steps, drive_async_generator, drive_coroutine, drive_generator
 
 
 @pytest.fixture

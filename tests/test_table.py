@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scverse_backends._table import WIDTH, Row, Table
+from scverse_backends._foundation.table import WIDTH, Row, Table
 
 VOID = {"br"}
 

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from scverse_backends import BackendDispatcher
-from scverse_backends._trace import Call, Trace
+from scverse_backends._selection.trace import Call, Trace
 from scverse_backends.exceptions import UnknownBackendError
 
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scverse_backends import BackendDispatcher
-from scverse_backends._entry_points import EntryPointRecord, RegisteredRecord
-from scverse_backends._trust import Trust
+from scverse_backends._discovery.entry_points import EntryPointRecord, RegisteredRecord
+from scverse_backends._discovery.trust import Trust
 
 SPELLINGS = {
     "package": "distribution",

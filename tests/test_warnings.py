@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scverse_backends import BackendDispatcher
-from scverse_backends._warnings import Warner
+from scverse_backends._foundation.warner import Warner
 from scverse_backends.exceptions import DroppedArgumentWarning, FallbackWarning, UntrustedBackendWarning
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from scverse_backends import exceptions
 from scverse_backends._dispatcher import BackendDispatcher
-from scverse_backends._omitted import OMITTED
 from scverse_backends._settings import Settings
+from scverse_backends._signatures.omitted import OMITTED
 
 __all__ = ["OMITTED", "BackendDispatcher", "Settings", "exceptions"]

@@ -5,19 +5,19 @@ from __future__ import annotations
 import sys
 from _thread import RLock
 
-from scverse_backends._discovery import discover
-from scverse_backends._entry_points import RegisteredRecord
-from scverse_backends._labels import CPU, one_or_several, problem
-from scverse_backends._live import enlist, restore
-from scverse_backends._omitted import NOTHING_RENAMED, parsed_renames
-from scverse_backends._records import LiveRecords
-from scverse_backends._registration import register, unregister
-from scverse_backends._registry import Registry
-from scverse_backends._resolver import Resolver
-from scverse_backends._selection import Selection
+from scverse_backends._calls.records import LiveRecords
+from scverse_backends._discovery.entry_points import RegisteredRecord
+from scverse_backends._discovery.registration import register, unregister
+from scverse_backends._discovery.registry import Registry
+from scverse_backends._discovery.resolver import Resolver
+from scverse_backends._discovery.trust import Trust, checked_name
+from scverse_backends._foundation.labels import CPU, one_or_several, problem
+from scverse_backends._foundation.live import enlist, restore
+from scverse_backends._foundation.warner import Warner
+from scverse_backends._reports.discover import discover
+from scverse_backends._selection.selection import Selection
 from scverse_backends._settings import Settings
-from scverse_backends._trust import Trust, checked_name
-from scverse_backends._warnings import Warner
+from scverse_backends._signatures.omitted import NOTHING_RENAMED, parsed_renames
 from scverse_backends.exceptions import BackendError, BackendLoadWarning
 
 TYPE_CHECKING = False
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any, Literal, overload
 
-    from scverse_backends._dispatch import Dispatch
+    from scverse_backends._calls.dispatch import Dispatch
     from scverse_backends._machinery import Machinery
     from scverse_backends._protocols import ClassDecorator, DispatchedFunction, FunctionDecorator, Renamed
-    from scverse_backends._report import BackendTable, Explanation
+    from scverse_backends._reports.report import BackendTable, Explanation
 
 
 class BackendDispatcher:

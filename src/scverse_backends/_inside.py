@@ -10,14 +10,15 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import cast
 
-from scverse_backends._adapters import Backend, Failure, describe_error
-from scverse_backends._contract import adapter_problems, failure_problems, function_problems
+from scverse_backends._discovery.adapters import Backend, Failure
+from scverse_backends._discovery.entry_points import RegisteredRecord, installed_version
+from scverse_backends._discovery.exports import MISSING, exported
 from scverse_backends._dispatcher import BackendDispatcher
-from scverse_backends._entry_points import RegisteredRecord, installed_version
-from scverse_backends._exports import MISSING, exported
-from scverse_backends._labels import CPU, did_you_mean, listing, problem, suggestions
-from scverse_backends._live import live_dispatchers
-from scverse_backends._problem import Problem
+from scverse_backends._foundation.foreign import describe_error
+from scverse_backends._foundation.labels import CPU, did_you_mean, listing, problem, suggestions
+from scverse_backends._foundation.live import live_dispatchers
+from scverse_backends._reports.contract import adapter_problems, failure_problems, function_problems
+from scverse_backends._reports.problem import Problem
 from scverse_backends.exceptions import BackendError, UnknownBackendError
 
 __all__ = [
@@ -45,8 +46,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
     from typing import Any
 
-    from scverse_backends._answers import Entry
-    from scverse_backends._entry_points import EntryPointRecord
+    from scverse_backends._discovery.answers import Entry
+    from scverse_backends._discovery.entry_points import EntryPointRecord
 
     Observer = Callable[[str, str, str], None]
     """Takes the name of a host function, what runs it (``"cpu"`` for the host), and why."""

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from scverse_backends._dispatch import Dispatch
-from scverse_backends._dispatched import leads_to
-from scverse_backends._functions import CALL_CODE, dispatch_function, plain_maker
-from scverse_backends._labels import listing
-from scverse_backends._merge import Merger
-from scverse_backends._report import backend_table, explain
+from scverse_backends._calls.dispatch import Dispatch
+from scverse_backends._calls.dispatched import leads_to
+from scverse_backends._calls.functions import CALL_CODE, dispatch_function, plain_maker
+from scverse_backends._calls.merge import Merger
+from scverse_backends._foundation.labels import listing
+from scverse_backends._reports.report import backend_table, explain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from scverse_backends._dispatched import Dispatched
-    from scverse_backends._records import LiveRecords
-    from scverse_backends._registry import Registry
-    from scverse_backends._report import BackendTable, Explanation
-    from scverse_backends._resolver import Resolver
-    from scverse_backends._selection import Selection
-    from scverse_backends._warnings import Warner
+    from scverse_backends._calls.dispatched import Dispatched
+    from scverse_backends._calls.records import LiveRecords
+    from scverse_backends._discovery.registry import Registry
+    from scverse_backends._discovery.resolver import Resolver
+    from scverse_backends._foundation.warner import Warner
+    from scverse_backends._reports.report import BackendTable, Explanation
+    from scverse_backends._selection.selection import Selection
 
 
 class Machinery:
@@ -54,7 +54,7 @@ class Machinery:
 
     def decorate_class(self, cls: Any, *, name: str | None) -> type:
         """Decorate one host class."""
-        from scverse_backends._classes import dispatch_class
+        from scverse_backends._calls.classes import dispatch_class
 
         built, record = dispatch_class(self.dispatch, cls, name=name)
         self._show(record, built)

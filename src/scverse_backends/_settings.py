@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from scverse_backends._bind import BoundFunction
-from scverse_backends._labels import did_you_mean, suggestions
-from scverse_backends._selection import POLICIES
-from scverse_backends._state import Scope
-from scverse_backends._steps import Steps, driver_for, like
+from scverse_backends._foundation.labels import did_you_mean, suggestions
+from scverse_backends._selection.bind import BoundFunction
+from scverse_backends._selection.selection import POLICIES
+from scverse_backends._selection.state import Scope
+from scverse_backends._selection.steps import Steps, driver_for, like
 from scverse_backends.exceptions import BackendError
 
 TYPE_CHECKING = False
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Literal, Protocol
 
-    from scverse_backends._report import BackendTable, Explanation
-    from scverse_backends._selection import Selection
-    from scverse_backends._state import Choice
-    from scverse_backends._trace import Trace
+    from scverse_backends._reports.report import BackendTable, Explanation
+    from scverse_backends._selection.selection import Selection
+    from scverse_backends._selection.state import Choice
+    from scverse_backends._selection.trace import Trace
 
     FallbackPolicy = Literal["explicit", "silent", "warn", "raise"]
     Selectable = str | Sequence[str]
@@ -338,7 +338,7 @@ class TraceScope:
         self._traces: list[Trace] = []
 
     def __enter__(self) -> Trace:
-        from scverse_backends._trace import Trace
+        from scverse_backends._selection.trace import Trace
 
         trace = Trace()
         self._traces.append(trace)

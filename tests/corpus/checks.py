@@ -16,7 +16,14 @@ from types import MethodType, SimpleNamespace
 from numpydoc.docscrape import NumpyDocString
 
 from scverse_backends import BackendDispatcher
-from scverse_backends._docs import Offer, Option, add_backend_parameter, add_options, parameter_docs, rename_parameter
+from scverse_backends._docstrings.splice import (
+    Offer,
+    Option,
+    add_backend_parameter,
+    add_options,
+    parameter_docs,
+    rename_parameter,
+)
 
 BATCH = inspect.Parameter("corpus_batch", inspect.Parameter.KEYWORD_ONLY, default=64, annotation=int)
 DEVICE = inspect.Parameter("corpus_device", inspect.Parameter.KEYWORD_ONLY, default=None)

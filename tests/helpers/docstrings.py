@@ -7,7 +7,7 @@ import textwrap
 
 from numpydoc.docscrape import NumpyDocString
 
-from scverse_backends._docs import Offer, Option
+from scverse_backends._docstrings.splice import Offer, Option
 
 PLAIN = Option("batch_size", (Offer("my_backend", None, ("Backend batch size.",), "None"),))
 TYPED = Option("tile", (Offer("my_backend", "int", (), "3"),))

@@ -1,0 +1,276 @@
+"""Show the options of the backends in the host's functions: which ones, and in whose docstrings and signatures.
+
+Foreign attributes are read without a lock and kept as contributions; the lock covers only the writing of text.
+"""
+
+from __future__ import annotations
+
+import sys
+from _thread import RLock
+from inspect import Signature
+from weakref import ref
+
+from scverse_backends._discovery.exports import MISSING, exported, exported_if_loaded
+from scverse_backends._docstrings.read import parameter_docs
+from scverse_backends._docstrings.splice import Offer, Option, add_options
+from scverse_backends._foundation.foreign import describe_error
+from scverse_backends._foundation.labels import CPU, listing, suggestions
+from scverse_backends._signatures.arguments import BACKEND_PARAMETER, Placeholder
+from scverse_backends._signatures.merged import (
+    contributions,
+    merged_options,
+    merged_parameters,
+    with_parameters,
+)
+from scverse_backends._signatures.merged_signature import MergedSignature
+from scverse_backends.exceptions import BackendLoadWarning
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, KeysView
+    from typing import Any
+
+    from scverse_backends._calls.dispatched import Dispatched
+    from scverse_backends._discovery.adapters import Backend
+    from scverse_backends._discovery.registry import Registry
+    from scverse_backends._signatures.merged import Contribution
+
+
+class Written:
+    """What one function showed before merging, and what merging wrote there.
+
+    While something is being written, both the old and the new are known as ours, so that an interrupt in between does
+    not make either of them pass for the host's.
+    """
+
+    __slots__ = ("doc_before", "docs", "function", "signature_before", "signatures")
+
+    def __init__(self, function: Any) -> None:
+        self.function = ref(function)
+        self.doc_before = ""
+        self.docs: tuple[str, ...] = ()
+        self.signature_before: Signature | None = None
+        self.signatures: tuple[Signature, ...] = ()
+
+
+class Merger:
+    """Keeps what the functions of one dispatcher show in step with the backends that are loaded."""
+
+    __slots__ = ("_lock", "_records", "_registry")
+
+    def __init__(self, registry: Registry, records: Iterable[Dispatched]) -> None:
+        self._registry = registry
+        self._records = records
+        self._lock = RLock()
+
+    def after_fork(self) -> None:
+        """Open, in a forked child, the lock that a thread of the parent may have held."""
+        self._lock = RLock()
+
+    def refresh(self) -> None:
+        """Merge what is loaded, and take out what is gone, in every function."""
+        available = self._registry.available()
+        for record in self._records:
+            self._update(record, available)
+
+    def attach(self, record: Dispatched) -> None:
+        """Merge what is loaded already into a function that was just decorated."""
+        # Most functions are decorated before anything is listed.
+        if self._registry.known_entries():
+            self._update(record, self._registry.available())
+
+    def merge(self, record: Dispatched, backend: Backend, implementation: Any) -> None:
+        """Merge what a backend has just provided, perhaps lazily."""
+        if record.sources.get(backend.name) is not backend and not self._registry.shadowed(backend):
+            self._publish(record, {backend.name: (backend, _read(record, backend, implementation))})
+
+    def merge_everything(self) -> list[BackendLoadWarning]:
+        """Merge lazily provided functions too, which their adapters import for it; returns what failed."""
+        problems: list[BackendLoadWarning] = []
+        for backend in self._registry.available():
+            for record in self._records:
+                if record.sources.get(backend.name) is backend:
+                    continue
+                try:
+                    implementation = exported(backend.adapter, record.attribute)
+                except KeyboardInterrupt:
+                    raise
+                except BaseException as error:  # noqa: BLE001 - foreign code; one function's options are lost.
+                    problems.append(
+                        BackendLoadWarning(
+                            f"Backend {backend.name!r} could not provide {record.attribute!r}: "
+                            f"{describe_error(error)}.",
+                            backend=backend.name,
+                            distribution=backend.distribution,
+                            function=record.name,
+                        )
+                    )
+                    continue
+                if implementation is not MISSING:
+                    self._publish(record, {backend.name: (backend, _read(record, backend, implementation))})
+        return problems
+
+    def snapshot(self) -> Callable[[], None]:
+        """Return a function that makes every function show again what it shows now."""
+        shown = [(record, record.sources, record.contributions) for record in self._records]
+
+        def restore() -> None:
+            for record, sources, found in shown:
+                with self._lock:
+                    if record.contributions is not found:
+                        record.sources, record.contributions = sources, found
+                        _write(record)
+
+        return restore
+
+    def unexpected(self, record: Dispatched, keyword: str, ran: str) -> str | None:
+        """Say who would know a keyword that what ran does not; nothing where no backend could."""
+        where = "the host implementation" if ran == CPU else f"backend {ran!r}"
+        offers = [(option.name, name) for name, found in sorted(record.contributions.items()) for option in found]
+        knowing = [name for option, name in offers if option == keyword and name != ran]
+        options = {option: name for option, name in offers if option != keyword}
+        waiting = [entry.record.name for entry in self._registry.entries() if entry.outcome is None]
+        names = [*record.host_names().by_keyword, *options, BACKEND_PARAMETER]
+        likely = () if knowing else suggestions(keyword, names)[:1]
+        parts = [f"It ran on {where}, which does not take it."]
+        if knowing:
+            parts.append(f"Loaded backends that do: {listing(knowing)}; choose one with backend=.")
+        if likely and likely[0] == BACKEND_PARAMETER:
+            parts.append(f"Did you mean {BACKEND_PARAMETER!r}, which chooses who runs the call?")
+        elif likely and likely[0] in options:
+            parts.append(f"Did you mean {likely[0]!r}, an option of backend {options[likely[0]]!r}?")
+        if waiting:
+            parts.append(f"Backends not loaded yet may take it: {listing(waiting)}; choose one with backend=.")
+        return " ".join(parts) if len(parts) > 1 else None
+
+    # -- contributions -----------------------------------------------------------------------------------------------
+
+    def _update(self, record: Dispatched, available: KeysView[Backend]) -> None:
+        found: dict[str, tuple[Backend, tuple[Contribution, ...]]] = {}
+        for backend in available:
+            if record.sources.get(backend.name) is backend:
+                continue
+            implementation = exported_if_loaded(backend.adapter, record.attribute)
+            if implementation is not MISSING:
+                found[backend.name] = (backend, _read(record, backend, implementation))
+        gone = any(source not in available for source in record.sources.values())
+        # An interrupt in the middle of publishing left contributions whose sources are not noted.
+        if found or gone or record.contributions.keys() != record.sources.keys():
+            self._publish(record, found)
+
+    def _publish(self, record: Dispatched, found: dict[str, tuple[Backend, tuple[Contribution, ...]]]) -> None:
+        with self._lock:
+            # Looked at again: another thread may have loaded or taken out a backend since, and merged it already.
+            available = self._registry.available()
+            before = record.contributions
+            sources = {**record.sources, **{name: backend for name, (backend, _) in found.items()}}
+            sources = {name: backend for name, backend in sources.items() if backend in available}
+            added = {**before, **{name: contributions for name, (_, contributions) in found.items()}}
+            merged = {name: added[name] for name in sources}
+            # The sources say what is written, so an interrupt from here on makes the next merge write everything.
+            record.sources = {}
+            record.contributions = merged
+            # Most backends add no option to most functions, whose text then stands as it is.
+            if any(before.values()) or any(merged.values()):
+                _write(record)
+            record.sources = sources
+
+
+def _read(record: Dispatched, backend: Backend, implementation: Any) -> tuple[Contribution, ...]:
+    """Return what an implementation adds; a foreign attribute that misbehaves loses only this function's merge."""
+    try:
+        hidden = (old for old, _ in record.renamed.values())
+        return contributions(backend.name, record.host_names(), implementation, parameter_docs, hidden)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 - foreign code.
+        return ()
+
+
+# -- writing ----------------------------------------------------------------------------------------------------------
+
+
+def _write(record: Dispatched) -> None:
+    """Bring every function that shows this one up to date, from its own text and never from another's."""
+    added = merged_parameters(record.contributions)
+    unsettled = frozenset(parameter.name for parameter in added if isinstance(parameter.default, Placeholder))
+    if unsettled != record.unsettled:
+        record.unsettled = unsettled
+        record.forget_plans()
+    options = _options(record)
+    for function in record.chain():
+        written = next((one for one in record.written if one.function() is function), None)
+        if written is None:
+            try:
+                written = Written(function)
+            except TypeError:
+                continue  # Some callables cannot be written to, and cannot be referred to either.
+            record.written += (written,)
+        _write_doc(function, written, options)
+        _write_signature(function, written, record)
+    wrapper = record.wrapper_ref()
+    # The annotations of a class are those of its attributes.
+    if wrapper is not None and not record.is_class:
+        write_annotations(record, wrapper)
+
+
+def _write_doc(function: Any, written: Written, options: list[Option]) -> None:
+    try:
+        shown = function.__doc__
+        if not isinstance(shown, str):
+            return
+        # Text that is not ours any more was put there by a host decorator; it is the text to splice into.
+        before = written.doc_before if shown in written.docs else shown
+        text = add_options(before, options) if options else before
+        written.doc_before, written.docs = before, (shown, text)
+        if text != shown:
+            # Metaclasses may have their own idea of what can be set on their classes.
+            (type.__setattr__ if isinstance(function, type) else setattr)(function, "__doc__", text)
+        written.docs = (text,)
+    except Exception:  # noqa: BLE001 - an outer function that cannot be written to is left alone.
+        return
+
+
+def _write_signature(function: Any, written: Written, record: Dispatched) -> None:
+    """Show the options in our own signature, and in one that a host decorator made of it."""
+    shown = getattr(function, "__dict__", {}).get("__signature__")
+    if isinstance(shown, MergedSignature):
+        signature: Signature = record.merged_signature()
+    elif isinstance(shown, Signature) and "backend" in shown.parameters:
+        before = written.signature_before if any(shown is one for one in written.signatures) else None
+        before = shown if before is None else before
+        signature = with_parameters(before, merged_parameters(record.contributions))
+        written.signature_before, written.signatures = before, (shown, signature)
+    else:
+        return
+    try:
+        function.__signature__ = signature
+    except Exception:  # noqa: BLE001 - as above.
+        return
+    written.signatures = (signature,)
+
+
+def _options(record: Dispatched) -> list[Option]:
+    return [
+        Option(
+            name,
+            tuple(Offer(c.provider, c.type, c.description, c.shown_default) for c in offers),
+        )
+        for name, offers in merged_options(record.contributions).items()
+    ]
+
+
+def write_annotations(record: Dispatched, wrapper: Any) -> None:
+    """Show the annotations of ``backend`` and of the merged options beside the host's."""
+    if sys.version_info >= (3, 14):  # Python 3.14 and later.
+        from scverse_backends._calls.annotate import Annotate
+
+        # Setting it anew empties Python's own cache.
+        wrapper.__annotate__ = Annotate(record)
+    else:
+        host = getattr(record.function, "__annotations__", {})
+        # Decorators outside ours share this very dictionary, so it is changed in place.
+        shown: dict[str, Any] = wrapper.__annotations__
+        merged = record.annotations(host, record.added_annotations())
+        shown.clear()
+        shown.update(merged)

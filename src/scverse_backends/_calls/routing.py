@@ -1,0 +1,278 @@
+"""Who runs a call: each name of the selection in its turn, and the fallback policy where none of them can."""
+
+from __future__ import annotations
+
+from scverse_backends._foundation import log
+from scverse_backends._foundation.foreign import describe_error
+from scverse_backends._foundation.labels import CPU, listing
+from scverse_backends._selection.state import CPU_CHOICE
+from scverse_backends.exceptions import (
+    BackendLoadError,
+    BackendNotInstalledError,
+    DroppedArgumentWarning,
+    FallbackWarning,
+    FunctionNotImplementedError,
+    UnknownBackendError,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    from scverse_backends._calls.dispatched import Dispatched
+    from scverse_backends._calls.implementations import Implementations
+    from scverse_backends._discovery.adapters import Backend
+    from scverse_backends._discovery.resolver import Resolver
+    from scverse_backends._foundation.warner import Warner
+    from scverse_backends._selection.selection import Selection
+    from scverse_backends._selection.state import Choice, State
+    from scverse_backends._signatures.plan import Plan
+
+
+class Candidate:
+    """What one name of a selection comes to, for one function."""
+
+    __slots__ = ("distribution", "name", "plan", "problem", "reason", "runs_host")
+
+    def __init__(
+        self,
+        name: str,
+        reason: str,
+        *,
+        plan: Plan | None = None,
+        runs_host: bool = False,
+        problem: Exception | None = None,
+        distribution: str | None = None,
+    ) -> None:
+        self.name = name
+        self.distribution = distribution
+        self.reason = reason
+        self.plan = plan
+        self.runs_host = runs_host
+        """Whether this name stands for the host implementation."""
+        self.problem = problem
+        """Why an entry of an order was passed over."""
+
+
+class Route:
+    """What runs, with which arguments, and why."""
+
+    __slots__ = ("args", "executes", "implementation", "kwargs", "plan", "reason")
+
+    def __init__(
+        self,
+        implementation: Callable[..., Any],
+        args: Any,
+        kwargs: dict[str, Any],
+        executes: str,
+        reason: str,
+        plan: Plan | None = None,
+    ) -> None:
+        self.implementation = implementation
+        self.args = args
+        self.kwargs = kwargs
+        self.executes = executes
+        self.reason = reason
+        self.plan = plan
+
+
+class Routing:
+    """Decides who runs the calls of one dispatcher."""
+
+    __slots__ = ("_implementations", "_resolver", "_selection", "_warner")
+
+    def __init__(
+        self, selection: Selection, resolver: Resolver, warner: Warner, implementations: Implementations
+    ) -> None:
+        self._selection = selection
+        self._resolver = resolver
+        self._warner = warner
+        self._implementations = implementations
+
+    def candidates(
+        self, record: Dispatched, choice: Choice, source: str, state: State, *, used: bool = True
+    ) -> Iterator[Candidate]:
+        """Yield what each name of a selection comes to for a function, loading each backend when its turn comes."""
+        for name in choice.names:
+            if name == CPU:
+                yield Candidate(CPU, "selected", runs_host=True)
+                return
+            try:
+                backend = self._find(name, source, in_turn=choice.is_order)
+                if used:
+                    self._resolver.note_use(backend)
+                if (backend.name, record.attribute) in state.running:
+                    yield Candidate(CPU, f"{backend.name} is running it and asked the host in turn", runs_host=True)
+                    return
+                plan = self._implementations.plan(record, backend)
+            except (BackendLoadError, BackendNotInstalledError) as error:
+                if not choice.is_order:
+                    raise
+                yield Candidate(name, _passed_over(error), problem=error)
+                continue
+            if plan is None:
+                yield Candidate(backend.name, "not implemented", distribution=backend.distribution)
+            elif plan.implementation is record.wrapper_ref():
+                yield Candidate(CPU, f"{backend.name} hands back the host's own function", runs_host=True)
+                return
+            else:
+                yield Candidate(backend.name, "runs", plan=plan, distribution=backend.distribution)
+
+    def _find(self, name: str, source: str, *, in_turn: bool) -> Backend:
+        """Return the backend that a name of a selection stands for, saying what selects it where it is gone.
+
+        Raises
+        ------
+        BackendError
+            If it is gone, also where another one has come that answers to the name.
+        """
+        try:
+            return self._of_that_name(name, source, in_turn=in_turn)
+        except UnknownBackendError as error:
+            selected_by = {
+                "process": "settings.backend still selects it: assign another name, or del settings.backend.",
+                "environment": f"The environment variable {self._selection.variable_name} selects it.",
+            }
+            if source not in selected_by:
+                raise
+            raise error.rewritten(f"{error} {selected_by[source]}", source=source) from None
+
+    def _of_that_name(self, name: str, source: str, *, in_turn: bool) -> Backend:
+        backend = (self._resolver.backend_in_turn if in_turn else self._resolver.backend)(name, source)
+        # In an order, a name may still be the one of an entry point whose backend calls itself otherwise.
+        if backend.name == name or (in_turn and backend.record.name == name):
+            return backend
+        raise UnknownBackendError(
+            f"The backend {name!r} that was selected for {self._warner.host} is gone, and {name!r} is another name of "
+            f"{backend.name!r} now. Select it anew if that is meant.",
+            host=self._warner.host,
+            backend=name,
+            source=source,
+        )
+
+    def route(
+        self,
+        record: Dispatched,
+        choice: Choice,
+        source: str,
+        state: State,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Route:
+        """Decide who runs a call that enters a state; what is asked for it runs in that state too.
+
+        Raises
+        ------
+        BackendError, TypeError
+            If nobody can, or may.
+        """
+        if choice is CPU_CHOICE:
+            return Route(record.function, args, kwargs, CPU, f"selected ({source})")
+        attempts: list[Candidate] = []
+        for candidate in self.candidates(record, choice, source, state):
+            if candidate.runs_host:
+                return Route(record.function, args, kwargs, CPU, _chain(attempts, CPU, candidate.reason))
+            if candidate.plan is not None:
+                plan = candidate.plan
+                call_args, call_kwargs, dropped = self._implementations.arrange(record, plan, args, kwargs, state)
+                declined = self._implementations.declined(record, plan, call_args, call_kwargs, state)
+                if declined is None:
+                    self._warn_dropped(record, plan, dropped)
+                    reason = _chain(attempts, candidate.name, "runs")
+                    return Route(plan.implementation, call_args, call_kwargs, candidate.name, reason, plan)
+                candidate.reason = f"declined: {declined}"
+            elif candidate.problem is not None:
+                self._warn_passed_over(record, candidate)
+            attempts.append(candidate)
+        self._fall_back(record, choice, source, attempts)
+        return Route(record.function, args, kwargs, CPU, _chain(attempts, CPU, "runs as fallback"))
+
+    def _warn_dropped(self, record: Dispatched, plan: Plan, dropped: list[str]) -> None:
+        for name in dropped:
+            known = plan.router is not None and plan.router.knows(name)
+            why = "got another argument's value under that old name" if known else "does not know it"
+            self._warner.warn(
+                DroppedArgumentWarning(
+                    f"{record.name}(): {name!r} has no effect on backend {plan.backend.name!r}, which {why}."
+                    f" Leave it out, or use backend='cpu'.",
+                    backend=plan.backend.name,
+                    distribution=plan.backend.distribution,
+                    function=record.name,
+                    parameter=name,
+                ),
+                record.codes(),
+            )
+
+    def _warn_passed_over(self, record: Dispatched, candidate: Candidate) -> None:
+        self._warner.warn_once(
+            ("passed over", candidate.name, candidate.reason),
+            FallbackWarning(
+                f"Backend {candidate.name!r} is passed over: {candidate.problem}",
+                backend=candidate.name,
+                function=record.name,
+            ),
+            record.codes(),
+        )
+
+    def _fall_back(self, record: Dispatched, choice: Choice, source: str, attempts: list[Candidate]) -> None:
+        """Apply the fallback policy: nobody that was asked for runs the call."""
+        what = _nobody_runs(record, attempts)
+        policy = self._selection.fallback()
+        if policy == "raise":
+            raise FunctionNotImplementedError(
+                f"{what}, and settings.fallback is 'raise'. Use backend='cpu' for this call.",
+                host=self._warner.host,
+                backend=choice.names[0],
+                distribution=attempts[0].distribution,
+                function=record.name,
+                source=source,
+            )
+        # Once per function and selection, whatever a declining backend says: its sentences may speak of the data.
+        key = (record.attribute, choice.names)
+        if self._warner.first(("logged fallback", *key)):
+            log.info("%s: %s; the host runs it", self._warner.host, what)
+        if policy == "warn" or (policy == "explicit" and source == "argument"):
+            self._warner.warn_once(
+                ("fallback", *key),
+                FallbackWarning(
+                    f"{what}; the host implementation runs instead. "
+                    f"Use backend='cpu' to ask for it, or settings.fallback = 'silent'.",
+                    backend=choice.names[0],
+                    distribution=attempts[0].distribution,
+                    function=record.name,
+                    source=source,
+                ),
+                record.codes(),
+            )
+
+
+def _chain(attempts: list[Candidate], name: str, reason: str) -> str:
+    """Return why one name of a selection runs, after those before it could not."""
+    return "; ".join([*(f"{attempt.name}: {attempt.reason}" for attempt in attempts), f"{name}: {reason}"])
+
+
+def _nobody_runs(record: Dispatched, attempts: list[Candidate]) -> str:
+    if len(attempts) > 1:
+        why = "; ".join(f"{attempt.name}: {_reason(attempt)}" for attempt in attempts)
+        return f"None of the backends {listing(attempt.name for attempt in attempts)} runs {record.name}() ({why})"
+    (attempt,) = attempts
+    if attempt.plan is not None:
+        return f"Backend {attempt.name!r} declined this call of {record.name}() ({attempt.reason.partition(': ')[2]})"
+    if attempt.problem is not None:
+        return f"Backend {attempt.name!r} cannot run {record.name}() ({_reason(attempt)})"
+    return f"Backend {attempt.name!r} does not implement {record.name}()"
+
+
+def _reason(attempt: Candidate) -> str:
+    """Return why a name does not run the call, with what can be done about it."""
+    error = attempt.problem
+    if isinstance(error, BackendNotInstalledError) and error.distribution is not None:
+        return f"{attempt.reason}, pip install {error.distribution}"
+    if error is not None and error.__cause__ is not None:
+        return f"{attempt.reason}, {describe_error(error.__cause__)}"
+    return attempt.reason
+
+
+def _passed_over(error: Exception) -> str:
+    return "not installed" if isinstance(error, BackendNotInstalledError) else "failed to load"

@@ -1,0 +1,15 @@
+"""Which backends exist, whom the host trusts, and who answers to a name.
+
+The way through: ``entry_points`` reads the installed metadata, ``trust`` says what the host thinks of a record,
+``adapters`` loads one, ``answers`` decides who answers to which label, ``registry`` keeps all of them, ``resolver``
+turns what a user wrote into a backend or a selection.
+
+Rules: nothing is imported that was not asked for; no lock is held while foreign code runs; whatever foreign code
+raises becomes a record, ``KeyboardInterrupt`` alone excepted.
+
+A door: it imports nothing, since import time is a promise. Other rooms import only the modules that it names.
+"""
+
+from __future__ import annotations
+
+__all__ = ["adapters", "answers", "entry_points", "exports", "registration", "registry", "resolver", "trust"]

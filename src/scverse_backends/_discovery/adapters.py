@@ -1,0 +1,220 @@
+"""Load one entry point, and see what it says of itself.
+
+Adapters are foreign code: whatever loading, instantiating or reading one raises is caught here, ``KeyboardInterrupt``
+alone excepted, and becomes a record.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from scverse_backends._discovery.exports import MISSING, static_lookup
+from scverse_backends._foundation.foreign import describe_error, formatted, without_frames
+from scverse_backends._foundation.labels import COLLECTIONS, SETS, is_string, plain, problem
+from scverse_backends.exceptions import BackendLoadWarning
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from scverse_backends._discovery.entry_points import EntryPointRecord
+    from scverse_backends._discovery.trust import Trust, TrustedBackend
+    from scverse_backends.exceptions import BackendWarning
+
+_ALIASES_SHOWN = 5
+
+UNLISTED = "the host does not list it as trusted"
+UNVERIFIABLE = "the host configured nothing to verify its provider by"
+"""Why a backend is not trusted."""
+
+
+class Backend:
+    """A loaded adapter under the names that the host knows it by. Immutable once it is made."""
+
+    __slots__ = ("__weakref__", "adapter", "aliases", "distribution", "name", "record", "trusted", "untrusted_reason")
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        aliases: tuple[str, ...],
+        adapter: Any,
+        record: EntryPointRecord,
+        trusted: bool,
+        untrusted_reason: str | None,
+    ) -> None:
+        self.name = name
+        self.aliases = aliases
+        self.adapter = adapter
+        self.record = record
+        self.distribution = record.distribution
+        self.trusted = trusted
+        self.untrusted_reason = untrusted_reason
+
+    def __repr__(self) -> str:
+        return f"<Backend {self.name!r} from {self.distribution or 'no distribution'}>"
+
+
+class Failure:
+    """Why an entry point gives no backend. Holds the exception and its traceback as text, never a frame."""
+
+    __slots__ = ("advice", "error", "refused", "text", "traceback")
+
+    def __init__(self, text: str, *, error: BaseException | None = None, refused: bool = False) -> None:
+        self.text = text
+        self.refused = refused
+        self.advice = "Ask its authors" if refused else "Repair or reinstall it"
+        self.traceback = ""
+        self.error = error
+        if error is not None:
+            # Python's import locks gave way: two threads imported modules that need each other.
+            if type(error).__name__ == "_DeadlockError":
+                self.advice = "Another thread was importing the same modules, so just try again"
+            self.traceback = formatted(error)
+            without_frames(error)
+
+
+class Notice:
+    """A warning that metadata or an adapter gave rise to, kept until no state is half-changed."""
+
+    __slots__ = ("category", "message")
+
+    def __init__(self, category: type[BackendWarning], message: str) -> None:
+        self.category = category
+        self.message = message
+
+
+def load(
+    record: EntryPointRecord,
+    trust: Trust,
+    claims: tuple[TrustedBackend, ...],
+    share: Callable[[type, Any], Any],
+) -> tuple[Backend | Failure, list[Notice]]:
+    """Load one entry point.
+
+    Parameters
+    ----------
+    record
+        The entry point.
+    trust
+        The host's configuration, which decides about names.
+    claims
+        The trusted backends that the entry point's metadata has been verified for.
+    share
+        Takes a class and a new instance of it or ``None``, and returns the instance that everybody uses, if any.
+    """
+    try:
+        adapter: Any = record.load()
+        if not isinstance(adapter, type):
+            return _identify(record, trust, claims, adapter, *_names(adapter))
+        instance = share(adapter, None)
+        if instance is None:
+            instance = adapter()
+        names = _names(instance)  # An instance that cannot even be read is not kept for everybody.
+        shared = share(adapter, instance)
+        # Read once, since a name may be another at each look.
+        return _identify(record, trust, claims, shared, *(names if shared is instance else _names(shared)))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - SystemExit and the like must not end the user's session.
+        return Failure(f"it could not be loaded: {describe_error(error)}", error=error), []
+
+
+def _names(adapter: Any) -> tuple[object, object]:
+    try:
+        name = adapter.name
+    except AttributeError as error:
+        if error.name != "name" or error.obj is not adapter:
+            raise
+        raise AttributeError(f"an adapter needs a 'name', and this {type(adapter).__name__} has none") from None
+    # A module that imports what it is asked for is not asked for what it need not have (2.3).
+    if isinstance(adapter, ModuleType) and static_lookup(adapter, "aliases") is MISSING:
+        return name, ()
+    return name, getattr(adapter, "aliases", ())
+
+
+def _identify(
+    record: EntryPointRecord,
+    trust: Trust,
+    claims: tuple[TrustedBackend, ...],
+    adapter: Any,
+    name: object,
+    aliases: object,
+) -> tuple[Backend | Failure, list[Notice]]:
+    wrong = problem(name)
+    if wrong is not None or not is_string(name):
+        return Failure(f"its name {_quoted(name)}{wrong}"), []
+    name = plain(name)
+    owner = next((backend for backend in claims if name in backend.labels), None)
+    if owner is None:
+        holder = trust.owner(name)
+        # Where the host configured nothing to verify a provider by, the name is all there is to go by.
+        owner = holder if holder is not None and not holder.verifiable and not record.by_hand else None
+    refusal = trust.refusal(name, owner)
+    if refusal is not None:
+        return Failure(f"its name {name!r} {refusal}{trust.mismatch(name, record)}", refused=True), []
+    notices: list[Notice] = []
+    canonical = name if owner is None else owner.name
+    record.learn_name(canonical)
+    accepted = _aliases(record, trust, owner, aliases, notices)
+    reason: str | None = UNLISTED
+    if owner is not None:
+        accepted = [*owner.aliases, *accepted]
+        reason = None if owner.verifiable else UNVERIFIABLE
+    return (
+        Backend(
+            name=canonical,
+            aliases=tuple(dict.fromkeys(alias for alias in accepted if alias != canonical)),
+            adapter=adapter,
+            record=record,
+            trusted=reason is None,
+            untrusted_reason=reason,
+        ),
+        notices,
+    )
+
+
+def _aliases(
+    record: EntryPointRecord, trust: Trust, owner: TrustedBackend | None, aliases: Any, notices: list[Notice]
+) -> list[str]:
+    """Return the usable aliases; the seed's contract admits a list, tuple or set of strings."""
+    origin = record.origin
+    try:
+        if not isinstance(aliases, COLLECTIONS):
+            given = _quoted(aliases).strip() or type(aliases).__name__
+            wanted = "they must be a list, tuple or set"
+            message = f"The aliases of {origin} are ignored: {wanted}, not {given}. Tell its authors."
+            notices.append(Notice(BackendLoadWarning, message))
+            return []
+        values: list[object] = list(aliases)
+        if isinstance(aliases, SETS):
+            values.sort(key=lambda alias: plain(alias) if is_string(alias) else "")
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - a foreign container or element.
+        notices.append(Notice(BackendLoadWarning, f"The aliases of {origin} are ignored: {describe_error(error)}."))
+        return []
+    accepted: dict[str, None] = {}
+    ignored: list[str] = []
+    for value in values:
+        wrong = problem(value)
+        if wrong is None and is_string(value):
+            wrong = trust.refusal(plain(value), owner)
+            if wrong is None:
+                accepted[plain(value)] = None
+                continue
+        ignored.append(f"{_quoted(value) or 'one '}{wrong}")
+    if ignored:
+        shown = "; ".join(ignored[:_ALIASES_SHOWN])
+        more = f"; and {len(ignored) - _ALIASES_SHOWN} more" if len(ignored) > _ALIASES_SHOWN else ""
+        notices.append(Notice(BackendLoadWarning, f"Aliases of {origin} are ignored: {shown}{more}. Tell its authors."))
+    return list(accepted)
+
+
+def _quoted(value: object) -> str:
+    """Return a foreign string for a message, with a space behind it, and nothing for what is no string."""
+    if not is_string(value):
+        return ""
+    text = plain(value)
+    return ascii(text if len(text) <= 40 else text[:40] + "…") + " "

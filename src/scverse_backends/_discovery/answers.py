@@ -1,0 +1,124 @@
+"""Who answers to which label, decided from everything that is loaded: a pure function, remembered."""
+
+from __future__ import annotations
+
+from _thread import get_ident
+
+from scverse_backends._discovery.adapters import Backend, Failure
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from scverse_backends._discovery.adapters import Notice
+    from scverse_backends._discovery.entry_points import EntryPointRecord
+    from scverse_backends._discovery.trust import TrustedBackend
+
+
+class Entry:
+    """One entry point and what became of it."""
+
+    __slots__ = ("claims", "loading", "notices", "outcome", "record")
+
+    def __init__(self, record: EntryPointRecord, claims: tuple[TrustedBackend, ...], refusal: str | None) -> None:
+        self.record = record
+        self.claims = claims
+        self.outcome: Backend | Failure | None = None if refusal is None else Failure(refusal, refused=True)
+        self.notices: list[Notice] = []
+        self.loading: set[int] = set()
+
+    @property
+    def loading_here(self) -> bool:
+        """Whether this very thread is loading it, so that it counts as not found."""
+        return get_ident() in self.loading
+
+    @property
+    def failed(self) -> bool:
+        """Whether loading was tried in vain (a refused entry point was never tried, or is not to be used)."""
+        return isinstance(self.outcome, Failure) and not self.outcome.refused and not self.loading_here
+
+
+class Answers:
+    """Who answers to which label, for the entries as they were at one moment."""
+
+    __slots__ = ("_entries", "_outcomes", "available", "conflicts", "table")
+
+    def __init__(self, entries: tuple[Entry, ...]) -> None:
+        self._entries = entries
+        # Before they are looked at: what changes meanwhile makes these the answers of the moment before.
+        self._outcomes = [entry.outcome for entry in entries]
+        self.table, self.conflicts = _assign(entries)
+        """Each label, and the backend that answers to it or the failed entry that holds it."""
+        backends = [outcome for outcome in self._outcomes if isinstance(outcome, Backend)]
+        self.available = dict.fromkeys(one for one in backends if self.table.get(one.name) is one).keys()
+        """The backends that answer to their canonical names, in listing order."""
+
+    def are_of(self, entries: tuple[Entry, ...]) -> bool:
+        """Whether these are the answers for entries as they are now."""
+        return self._entries == entries and self._outcomes == [entry.outcome for entry in entries]
+
+
+def rank(name: str, trusted: TrustedBackend) -> int:
+    """Order a trusted backend's entry points: its canonical name, then its aliases, then any other."""
+    return trusted.labels.index(name) if name in trusted.labels else len(trusted.labels)
+
+
+def _assign(entries: tuple[Entry, ...]) -> tuple[dict[str, Backend | Entry], list[tuple[str, Entry, Entry]]]:
+    """Decide who answers to which label, from everything that is loaded.
+
+    In this order: a trusted backend; an adapter whose entry point and canonical name are both the label, or a failed
+    entry point of that name, which holds it; another adapter's canonical name; an alias. Among equals the first wins.
+    """
+    table: dict[str, Backend | Entry] = {}
+    holders: dict[str, Entry] = {}
+    conflicts: list[tuple[str, Entry, Entry]] = []
+    losers: list[Entry] = []
+
+    def claim(label: str, entry: Entry) -> bool:
+        holder = holders.get(label)
+        if holder is None:
+            holders[label] = entry
+            table[label] = entry.outcome if isinstance(entry.outcome, Backend) else entry
+            return True
+        if _same_adapter(holder, entry):
+            return True
+        conflicts.append((label, holder, entry))
+        return False
+
+    loaded = [(entry, entry.outcome) for entry in entries if isinstance(entry.outcome, Backend)]
+    owned = [(entry, backend) for entry, backend in loaded if any(c.name == backend.name for c in entry.claims)]
+    for entry, backend in sorted(owned, key=lambda pair: _claimed_rank(*pair)):
+        # The host's labels only: aliases that the adapter adds to them stand behind other products' names.
+        for label in _claim(entry, backend).labels:
+            claim(label, entry)
+    for entry in entries:
+        outcome = entry.outcome
+        by_name = isinstance(outcome, Backend) and outcome.name == entry.record.name
+        if (by_name or entry.failed) and not claim(entry.record.name, entry) and by_name:
+            losers.append(entry)
+    for entry, backend in loaded:
+        if backend.name != entry.record.name and not claim(backend.name, entry):
+            losers.append(entry)
+    for entry, backend in loaded:
+        if entry not in losers:
+            for alias in backend.aliases:
+                claim(alias, entry)
+    # A failed entry point that lost its name to another of that name is no rival: nobody could ever select it.
+    return table, [conflict for conflict in dict.fromkeys(conflicts) if isinstance(conflict[2].outcome, Backend)]
+
+
+def _claim(entry: Entry, backend: Backend) -> TrustedBackend:
+    return next(claim for claim in entry.claims if claim.name == backend.name)
+
+
+def _claimed_rank(entry: Entry, backend: Backend) -> int:
+    return rank(entry.record.name, _claim(entry, backend))
+
+
+def _same_adapter(one: Entry, other: Entry) -> bool:
+    mine, theirs = one.outcome, other.outcome
+    return mine is theirs or (
+        isinstance(mine, Backend) and isinstance(theirs, Backend) and mine.adapter is theirs.adapter
+    )
+
+
+NO_ANSWERS = Answers(())
+"""The answers while nothing is known."""

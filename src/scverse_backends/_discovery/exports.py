@@ -1,0 +1,146 @@
+"""What an adapter exports, read with as little of its code run as the question allows."""
+
+from __future__ import annotations
+
+from types import FunctionType, GetSetDescriptorType, MemberDescriptorType, ModuleType
+
+from scverse_backends._foundation.labels import COLLECTIONS, is_string, plain
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any, Final
+
+_METADATA = frozenset({"name", "aliases"})
+"""What adapters say of themselves, which is no implementation of anything."""
+
+
+class _Missing:
+    """The type of :data:`MISSING`."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING: Final = _Missing()
+"""Stands for an attribute that an adapter does not export."""
+
+
+def exports(adapter: Any, attribute: str) -> bool:
+    """Whether an adapter may be asked for an attribute at all: its own rules, before anything is looked up."""
+    if attribute in _METADATA:
+        return False
+    listed = _listed(adapter)
+    if listed is not None:
+        # Only strings are compared: whatever else stands there may have an ``__eq__`` of its own.
+        return any(is_string(one) and plain(one) == attribute for one in listed)
+    return not attribute.startswith("_")
+
+
+def _listed(adapter: Any) -> Any:
+    """Return ``__all__`` of a module that has one."""
+    listed = _own(adapter).get("__all__") if _is_module(adapter) else None
+    return listed if isinstance(listed, COLLECTIONS) else None
+
+
+def exported(adapter: Any, attribute: str) -> Any:
+    """Look up what an adapter exports under a name, anew at each call.
+
+    Returns
+    -------
+    The attribute, or :data:`MISSING`.
+
+    Raises
+    ------
+    Exception
+        Whatever the adapter raises, except an ``AttributeError`` for the attribute itself.
+    """
+    if not exports(adapter, attribute):
+        return MISSING
+    try:
+        value = getattr(adapter, attribute)
+    except AttributeError as error:
+        if error.name == attribute:
+            return MISSING
+        raise
+    return MISSING if _is_module(value) else value
+
+
+def exported_if_loaded(adapter: Any, attribute: str) -> Any:
+    """Look up an export without running any code of the adapter: lazily provided ones count as missing.
+
+    Examples
+    --------
+    >>> class Adapter:
+    ...     def score(self): ...
+    ...     @property
+    ...     def heavy(self): raise ImportError
+    >>> exported_if_loaded(Adapter(), "score"), exported_if_loaded(Adapter(), "heavy")  # doctest: +ELLIPSIS
+    (<bound method ...>, MISSING)
+    """
+    if not exports(adapter, attribute):
+        return MISSING
+    static: Any = static_lookup(adapter, attribute)
+    if static is MISSING or _is_module(static):
+        return MISSING
+    if attribute in _own(adapter):
+        return static
+    # Plain functions and the two standard wrappers bind without running foreign code; any other descriptor may not.
+    if _class_of(static) in _BINDING:
+        return static.__get__(adapter, type(adapter))
+    return static if _class_lookup(static, "__get__") is MISSING else MISSING
+
+
+_BINDING: Final[tuple[type, ...]] = (FunctionType, staticmethod, classmethod)
+
+
+def _class_of(value: object) -> type:
+    return type(value)
+
+
+def _is_module(value: object) -> bool:
+    """Whether a value really is a module, found out without its ``__class__``, which may be foreign code."""
+    return issubclass(type(value), ModuleType)
+
+
+# Read past whatever a foreign metaclass puts in their place.
+_MRO: Final[Callable[[type], tuple[type, ...]]] = type.__dict__["__mro__"].__get__
+_NAMESPACE: Final[Callable[[type], Mapping[str, Any]]] = type.__dict__["__dict__"].__get__
+
+
+def _own(adapter: Any) -> Mapping[str, Any]:
+    """Return what stands in an object itself, past a ``__dict__`` that its class may define as code of its own."""
+    descriptor = _class_lookup(adapter, "__dict__")
+    if isinstance(descriptor, (GetSetDescriptorType, MemberDescriptorType)):
+        own: dict[str, Any] = descriptor.__get__(adapter)
+        return own
+    return {}
+
+
+def static_lookup(adapter: Any, attribute: str) -> Any:
+    """Return what stands under a name in an object or its classes, or :data:`MISSING`, with none of its code run."""
+    own = _own(adapter)
+    return own[attribute] if attribute in own else _class_lookup(adapter, attribute)
+
+
+def _class_lookup(value: Any, attribute: str) -> Any:
+    for base in _MRO(_class_of(value)):
+        namespace = _NAMESPACE(base)
+        if attribute in namespace:
+            return namespace[attribute]
+    return MISSING
+
+
+def declares(adapter: Any, attribute: str) -> bool:
+    """Whether an adapter says that it exports a name, found out without running code of the export's own."""
+    if not exports(adapter, attribute):
+        return False
+    static = static_lookup(adapter, attribute)
+    if static is MISSING:
+        # What ``__all__`` names and the module does not have may still be provided lazily.
+        return _listed(adapter) is not None and static_lookup(adapter, "__getattr__") is not MISSING
+    # What is neither callable nor computed on access is no implementation, and a call would say so.
+    # A foreign type, of which nothing is known but what is asked here.
+    return not _is_module(static) and (callable(static) or hasattr(type(static), "__get__"))  # pyright: ignore[reportUnknownArgumentType]

@@ -1,0 +1,343 @@
+"""Which backends exist and in which state: a name or alias to its backend, importing as little as it can.
+
+Who answers to a label is a pure function of all adapters (``_answers.py``), so it never depends on what happens to be
+imported already. A label is settled early, without loading the rest, only where nothing else could change the answer.
+
+No lock is held while foreign code runs: adapters are loaded outside it, and the first outcome published is the one
+that everybody uses.
+"""
+
+from __future__ import annotations
+
+from _thread import RLock, get_ident
+
+from scverse_backends._discovery.adapters import UNLISTED, UNVERIFIABLE, Backend, Failure, Notice, load
+from scverse_backends._discovery.answers import NO_ANSWERS, Answers, Entry, rank
+from scverse_backends._discovery.entry_points import forget_finder_caches, list_entry_points
+from scverse_backends._foundation import log
+from scverse_backends.exceptions import BackendConflictWarning, BackendLoadWarning
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, KeysView
+    from typing import Any
+
+    from scverse_backends._discovery.entry_points import EntryPointRecord, Listing
+    from scverse_backends._discovery.trust import Trust, TrustedBackend
+
+
+_REMOVING = ("uninstall", "unregister or uninstall", "unregister")
+"""How to be rid of one of two backends, by how many of them were registered by hand."""
+
+
+class Registry:
+    """All entry points of one host, and the backends made of them."""
+
+    def __init__(self, *, group: str, trust: Trust, refuse_untrusted: bool, on_change: Callable[[], None]) -> None:
+        self.group = group
+        self.trust = trust
+        self._refuse_untrusted = refuse_untrusted
+        self._on_change = on_change
+        # Reentrant, since a signal handler or a finalizer may call anything anywhere.
+        self._lock = RLock()
+        self._listing: Listing | None = None
+        self._listed: tuple[Entry, ...] = ()
+        self._registered: tuple[Entry, ...] = ()
+        self._shared: list[tuple[type, Any]] = []
+        self._answers = NO_ANSWERS
+        self.revision = 0
+        """Grows when entry points come or go: what was looked for in vain before may be there now."""
+
+    # -- what is installed -------------------------------------------------------------------------------------------
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Return every known entry point, in the order in which equals win; lists on first use."""
+        if self._listing is None or not self._listing.is_current():
+            self._list()
+        return self._listed + self._registered
+
+    def known_entries(self) -> tuple[Entry, ...]:
+        """Return what has been listed so far, without listing."""
+        return self._listed + self._registered
+
+    def relist(self) -> bool:
+        """Read the installed metadata again: something may have been installed a moment ago.
+
+        Returns
+        -------
+        Whether there is something that was not there before.
+        """
+        forget_finder_caches()
+        return self._list()
+
+    def _list(self) -> bool:
+        """List, and publish; what is loaded and still there stays loaded. Says whether there is something new."""
+        before = self._listing
+        listing = list_entry_points(self.group)
+        fresh = [self._entry(record) for record in listing.records]
+        with self._lock:
+            if before is None and self._listing is not None and self._listing.is_current():
+                return True  # Another thread made the first listing in the meantime, and may have loaded from it.
+            gone = list(self._listed)
+            matched = [(entry, _taken(gone, entry)) for entry in fresh]
+            came = any(known is None for _, known in matched)
+            # What a listing missed that broke off may be there all the same.
+            missed = gone if not listing.is_complete else []
+            gone = gone if listing.is_complete else []
+            # The records first: who sees the listing takes them for complete.
+            self._listed = (*(_kept(entry, known) for entry, known in matched), *missed)
+            self._listing = listing
+            self._answers = NO_ANSWERS
+        log.debug("%d entry points in group %r, new ones: %s", len(fresh), self.group, came)
+        # What answered before may have gone, and what came may have a better right to a name.
+        if (came or gone) and (before is not None or self._registered):
+            self.revision += 1
+            self._on_change()
+        return came
+
+    def _entry(self, record: EntryPointRecord) -> Entry:
+        claims = self.trust.claims(record)
+        return Entry(record, claims, self._refusal(record, claims))
+
+    def _refusal(self, record: EntryPointRecord, claims: tuple[TrustedBackend, ...]) -> str | None:
+        """Say why an entry point is not even imported: everything that metadata can tell is checked here."""
+        holder = None if claims else self.trust.impersonates(record)
+        if holder is not None:
+            why = "; ".join(holder.mismatches(record)) or f"its entry point is {record.name!r} and not {holder.name!r}"
+            return f"the name {record.name!r} is reserved for the trusted backend {holder.name!r}, and {why}"
+        if self._refuse_untrusted and not any(claim.verifiable for claim in claims):
+            return f"the host uses trusted backends only, and {UNVERIFIABLE if claims else UNLISTED}"
+        return None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the last listing came to its end."""
+        return self._listing is None or self._listing.is_complete
+
+    @property
+    def is_patched(self) -> bool:
+        """Whether what is listed may be there for the length of a test only."""
+        return self._listing is not None and self._listing.is_patched
+
+    @property
+    def metadata_problems(self) -> tuple[str, ...]:
+        """What could not be read when the installed metadata was listed."""
+        return self._listing.problems if self._listing is not None else ()
+
+    # -- loading -----------------------------------------------------------------------------------------------------
+
+    def load(self, entry: Entry, *, again: bool = False, announce: bool = True) -> Backend | Failure | None:
+        """Load one entry point once; ``again`` gives one that failed another chance.
+
+        Returns ``None`` where this very thread is loading it already: an adapter that asks for itself while it is
+        being imported is not found, and that is no failure of it.
+        """
+        outcome = entry.outcome
+        if isinstance(outcome, Backend) or (outcome is not None and (outcome.refused or not again)):
+            return outcome
+        if entry.loading_here:
+            return None
+        thread = get_ident()
+        try:
+            entry.loading.add(thread)
+            if outcome is not None:
+                forget_finder_caches()  # What it failed for the want of may have been installed since.
+            log.debug("loading %s (%s)", entry.record.origin, entry.record.value)
+            result, notices = self._read(entry)
+        finally:
+            try:
+                entry.loading.discard(thread)
+            finally:
+                # Again, since an interrupt between the two would make this thread never find the entry any more.
+                entry.loading.discard(thread)
+        with self._lock:
+            if isinstance(entry.outcome, Backend):
+                return entry.outcome
+            entry.outcome = result
+            entry.notices = notices
+        if isinstance(result, Failure):
+            _log_failure(entry, result)
+        # A failure is news too: it holds the name, which somebody else may have answered to while it was loading.
+        if announce:
+            self._on_change()
+        return result
+
+    def _read(self, entry: Entry) -> tuple[Backend | Failure, list[Notice]]:
+        result, notices = load(entry.record, self.trust, entry.claims, self._share)
+        if self._refuse_untrusted and isinstance(result, Backend) and not result.trusted:
+            # A verified distribution under another name than the one it is trusted with.
+            text = f"the host uses trusted backends only, and not one that calls itself {result.name!r}"
+            return Failure(text, refused=True), []
+        return result, notices
+
+    def _share(self, adapter_class: type, instance: Any) -> Any:
+        """Return the one instance of an adapter class that everybody uses: the first that was made, if any was."""
+        with self._lock:
+            for known, shared in self._shared:
+                if known is adapter_class:
+                    return shared
+            if instance is not None:
+                self._shared.append((adapter_class, instance))
+            return instance
+
+    def load_all(self) -> None:
+        """Load every entry point that has not been tried yet."""
+        came = False
+        try:
+            for entry in self.entries():
+                before = entry.outcome
+                self.load(entry, announce=False)
+                came = came or entry.outcome is not before
+        finally:
+            # Once for all of them, since it makes every function look at every backend.
+            if came:
+                self._on_change()
+
+    # -- who answers to a name ---------------------------------------------------------------------------------------
+
+    def find(self, label: str) -> Backend | Entry | None:
+        """Return who answers to a label that is no trusted one: a backend, the failed entry holding it, or nobody."""
+        for entry in self.entries():
+            if entry.record.name == label:
+                outcome = self.load(entry, again=True)
+                if isinstance(outcome, Backend) and outcome.name == label:
+                    return outcome
+                if entry.failed:
+                    return entry
+        self.load_all()
+        return self._answered().table.get(label)
+
+    def candidates(self, trusted: TrustedBackend) -> list[Entry]:
+        """Return the entry points verified for a trusted backend, those that bear its name first."""
+        entries = [entry for entry in self.entries() if trusted in entry.claims]
+        return sorted(entries, key=lambda entry: rank(entry.record.name, trusted))
+
+    def _answered(self) -> Answers:
+        entries = self.known_entries()
+        if any(entry.loading for entry in entries):
+            # What failed before and is tried again holds no name, but only for the thread that tries it.
+            return Answers(entries)
+        answers = self._answers
+        # Asked for each function and each backend that is merged, and another only where something came or went.
+        if not answers.are_of(entries):
+            answers = self._answers = Answers(entries)
+        return answers
+
+    def answers(self) -> dict[str, Backend]:
+        """Return every label that a backend answers to, of what is loaded so far."""
+        return {label: who for label, who in self._answered().table.items() if isinstance(who, Backend)}
+
+    def available(self) -> KeysView[Backend]:
+        """Return the loaded backends that answer to their canonical names, in listing order."""
+        return self._answered().available
+
+    def conflicts(self) -> list[tuple[str, Entry, Entry]]:
+        """Return each label that was claimed in vain: the label, who answers to it, who lost."""
+        return self._answered().conflicts
+
+    def shadowed(self, backend: Backend) -> bool:
+        """Whether another product answers to this backend's own name, so that nothing can select it."""
+        return self._answered().table.get(backend.name) is not backend
+
+    # -- adapters without an entry point -----------------------------------------------------------------------------
+
+    def read(self, record: EntryPointRecord) -> Entry:
+        """Read an adapter that was handed over as an object, without making it known yet."""
+        entry = self._entry(record)
+        if entry.outcome is None:
+            entry.outcome, entry.notices = self._read(entry)
+        return entry
+
+    def add(self, entry: Entry) -> None:
+        """Make an entry known that was read."""
+        with self._lock:
+            self._registered += (entry,)
+            self.revision += 1
+        self._on_change()
+
+    def remove(self, entry: Entry) -> None:
+        """Take a registered adapter out again."""
+        with self._lock:
+            self._registered = tuple(one for one in self._registered if one is not entry)
+            self.revision += 1
+            self._forget_unused_instances()
+            self._answers = NO_ANSWERS
+        self._on_change()
+
+    def _forget_unused_instances(self) -> None:
+        used = [
+            entry.outcome.adapter for entry in self._listed + self._registered if isinstance(entry.outcome, Backend)
+        ]
+        self._shared = [pair for pair in self._shared if any(pair[1] is adapter for adapter in used)]
+
+    def registered(self) -> tuple[Entry, ...]:
+        """Return the entries of adapters that were registered by hand."""
+        return self._registered
+
+    def snapshot(self) -> Callable[[], None]:
+        """Return a function that brings back what is known now."""
+        with self._lock:
+            listing, listed, registered, shared = self._listing, self._listed, self._registered, list(self._shared)
+            outcomes = [(entry, entry.outcome, entry.notices) for entry in listed + registered]
+
+        def restore() -> None:
+            with self._lock:
+                self._listing, self._listed, self._registered, self._shared = listing, listed, registered, shared
+                self.revision += 1
+                self._answers = NO_ANSWERS
+                for entry, outcome, notices in outcomes:
+                    entry.outcome, entry.notices = outcome, notices
+            self._on_change()
+
+        return restore
+
+    def after_fork(self) -> None:
+        """Forget, in a forked child, the threads that did not come along; a new one may get the number of an old."""
+        self._lock = RLock()
+        for entry in self.known_entries():
+            entry.loading &= {get_ident()}
+
+    # -- what a person should hear about -----------------------------------------------------------------------------
+
+    def notices(self) -> list[Notice]:
+        """Return everything worth a warning of what has been listed and loaded so far."""
+        found = [
+            Notice(BackendLoadWarning, f"Installed metadata is broken: {text}.") for text in self.metadata_problems
+        ]
+        for entry in self.known_entries():
+            found += entry.notices
+        for label, winner, loser in self.conflicts():
+            first, second = winner.record.origin, loser.record.origin
+            verb = "holds it, although it cannot be loaded" if winner.failed else "answers to it"
+            by_hand = sum(entry in self._registered for entry in (winner, loser))
+            found.append(
+                Notice(
+                    BackendConflictWarning,
+                    f"Both {first} and {second} claim the backend name {label!r}. The former {verb}; "
+                    f"{_REMOVING[by_hand]} the one that you do not need.",
+                )
+            )
+        return found
+
+
+def _taken(entries: list[Entry], entry: Entry) -> Entry | None:
+    """Take the entry that stands for the same adapter out of a list."""
+    for index, known in enumerate(entries):
+        if known.record.same_as(entry.record):
+            return entries.pop(index)
+    return None
+
+
+def _kept(entry: Entry, known: Entry | None) -> Entry:
+    """Return the entry of a listing before where anything came of it already, else the fresh one.
+
+    A fresh record reads its distribution's version when asked; an upgrade may have removed what an old one would read.
+    """
+    return known if known is not None and (known.loading or known.outcome is not None) else entry
+
+
+def _log_failure(entry: Entry, failure: Failure) -> None:
+    origin = entry.record.origin
+    log.warning("%s gives no backend: %s", origin, failure.text)
+    if failure.traceback:
+        log.debug("%s: %s", origin, failure.traceback)

@@ -1,0 +1,279 @@
+r"""Where the sections and entries of a docstring are; pure, changes nothing.
+
+Positions are offsets into the text as it is: lines end at ``"\n"`` only, since ``str.splitlines`` would also cut at
+form feeds and Unicode separators that belong to the author's text.
+"""
+
+from __future__ import annotations
+
+import re
+
+from scverse_backends._foundation.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any, Final
+
+PARAMETERS: Final = "parameters"
+OTHER: Final = "other parameters"
+RETURNS: Final = "returns"
+PROSE: Final = "prose"
+
+# What an author may write, and what it is to us. A title in this table is believed without a blank line before it.
+_KINDS: Final = {
+    **dict.fromkeys(("parameters", "params", "arguments", "args"), PARAMETERS),
+    **dict.fromkeys(("other parameters", "other params", "other arguments"), OTHER),
+    **dict.fromkeys(("keyword args", "keyword arguments", "keyword parameters"), OTHER),
+    **dict.fromkeys(("returns", "return", "yields", "yield", "receives", "raises", "warns", "attributes"), RETURNS),
+    **dict.fromkeys(("warnings", "see also", "notes", "references", "examples", "methods"), PROSE),
+}
+
+# Patterns that most decorated functions never need stay text until then: compiling them all takes milliseconds.
+_GOOGLE_TITLE: Final = (
+    r"(?m)^([ \t]*)((?:Keyword |Other )?(?:Args|Arguments|Parameters|Params)|Returns?|Yields?|Raises|Attributes)"
+    r":[ \t]*(?=\r?$)"
+)
+_EMPTY_SECTION: Final = r"\r?(?:\n[ \t\f\r]*(?:\n|\Z)|\Z)"
+_NAME: Final = r"[*`\\]*[^\W\d]\w*[*`]*"
+_ENTRY: Final = rf"(?s)(?P<names>{_NAME}(?:\s*,\s*(?:{_NAME}|\.\.\.))*)\s*(?:\((?P<note>.*?)\)\s*)?(?::(?P<rest>.*))?\Z"
+
+_UNDERLINE: Final = re.compile(r"\n([ \t]*)([-=~^#*+])\2+[ \t\f]*(?=\r?(?:\n|\Z))")
+INDENT: Final = re.compile(r"\n([ \t]*)(?=\S)")
+
+
+class ParameterDoc(Record):
+    """What a docstring says of one parameter.
+
+    Parameters
+    ----------
+    type
+        The type as it is written, or None.
+    description
+        The dedented lines, without blank lines around them.
+    """
+
+    __slots__ = ("description", "type")
+    __match_args__ = ("type", "description")
+    type: str | None
+    description: tuple[str, ...]
+
+    def __init__(self, type: str | None, description: tuple[str, ...]) -> None:  # noqa: A002 - the field's own name
+        self._fill(type, description)
+
+
+class Section:
+    """One section: its title line begins at `start`, its text reaches from `body` (the end of the header) to `end`."""
+
+    __slots__ = ("body", "end", "indent", "kind", "start")
+
+    def __init__(self, kind: str | None, start: int, body: int, end: int, indent: str) -> None:
+        self.kind = kind
+        self.start = start
+        self.body = body
+        self.end = end
+        self.indent = indent
+
+
+def column(indent: str) -> int:
+    """Return how far white space reaches to the right, tabs expanded as `inspect.cleandoc` does."""
+    return len(indent.expandtabs()) if "\t" in indent else len(indent)
+
+
+def levels(doc: str, start: int, end: int) -> list[str]:
+    """Return the different indentations of the lines after the first newline in a span, the outermost first."""
+    found = set(INDENT.findall(doc, start, end))
+    return sorted(sorted(found), key=column)
+
+
+def margin(doc: str) -> str:
+    """Return the indentation of a docstring without sections."""
+    found = levels(doc, 0, len(doc))
+    if found:
+        return found[0]
+    # Only the closing quotes stand below a summary: they stand where the rest would.
+    last = doc[doc.rfind("\n") + 1 :]
+    return last if "\n" in doc and not last.strip(" \t") else ""
+
+
+def end_of_text(doc: str, start: int, end: int) -> int:
+    """Return where the last line of a span that is not blank ends, before its line ending; `start` if all are blank."""
+    length = len(doc[start:end].rstrip())
+    if not length:
+        return start
+    stop = doc.find("\n", start + length)
+    if stop < 0:
+        return len(doc)
+    return stop - 1 if doc[stop - 1] == "\r" else stop
+
+
+def line_ending(doc: str) -> str:
+    """Return the line ending of a docstring."""
+    # A carriage return at the very end becomes one as soon as a line is added.
+    return "\r\n" if "\r" in doc and ("\r\n" in doc or doc.endswith("\r")) else "\n"
+
+
+def _is_nested(doc: str, start: int, own: int) -> bool:
+    # A code block may show a docstring: its headers stand deeper than some line before them. The first line does
+    # not count, because Python leaves it unindented where it indents the rest; nor do later lines, because a
+    # multi-line string in an example may fall out of the margin.
+    return any(column(indent) < own for indent in INDENT.findall(doc, 0, start))
+
+
+def _is_unknown_header(doc: str, start: int, title: str, underline: str) -> bool:
+    # The blank line before is what reStructuredText and numpydoc ask for, and what tells a header from a row of a
+    # table or from printed output. A title with nothing before it is the document's, not a section's.
+    if len(underline.strip()) < 3 or not title[:1].isalnum() or start == 0:
+        return False
+    return not doc[doc.rfind("\n", 0, start - 1) + 1 : start].strip() and not doc[:start].isspace()
+
+
+def numpydoc_sections(doc: str, until: str | None = None) -> list[Section]:
+    """Return the underlined sections of a docstring, in order, up to the first of a kind if one is given.
+
+    A section with an unknown title has the kind None.
+    """
+    sections: list[Section] = []
+    level = None
+    last = None
+    for match in _UNDERLINE.finditer(doc):
+        stop = match.start()
+        start = doc.rfind("\n", 0, stop) + 1
+        line = doc[start:stop]
+        title = line.strip()
+        kind = _KINDS.get(title.lower().rstrip(": "))
+        if kind is None and not _is_unknown_header(doc, start, title, match[0]):
+            continue
+        indent = line[: len(line) - len(line.lstrip(" \t"))]
+        if not start or len(indent) > len(match[1]):
+            indent = match[1]
+        if indent or level:
+            own = column(indent)
+            if own > level if level is not None else _is_nested(doc, start, own):
+                continue
+        else:
+            own = 0
+        level = own
+        if last is not None:
+            last.end = start
+            if until is not None and last.kind == until:
+                break
+        last = Section(kind, start, match.end(), len(doc), indent)
+        sections.append(last)
+    if ".. index::" in doc:
+        # The one header of numpydoc that is not underlined.
+        for section in sections:
+            index = doc.find(f"\n{section.indent}.. index::", section.body, section.end)
+            if index >= 0:
+                section.end = index + 1
+    return sections
+
+
+def google_sections(doc: str) -> list[Section]:
+    """Return the sections of a Google-style docstring that speak of arguments, results or errors."""
+    sections: list[Section] = []
+    for match in re.finditer(_GOOGLE_TITLE, doc):
+        own = column(match[1])
+        body = match.end()
+        if (own > column(sections[0].indent)) if sections else _is_nested(doc, match.start(), own):
+            continue
+        end = next((m.start() + 1 for m in INDENT.finditer(doc, body) if column(m[1]) <= own), len(doc))
+        if doc[body:end].strip() or re.compile(_EMPTY_SECTION).match(doc, body):
+            sections.append(Section(_KINDS[match[2].lower()], match.start(), body, end, match[1]))
+    return sections
+
+
+def parameter_sections(doc: str) -> tuple[list[Section], bool]:
+    """Return the sections that describe parameters, and whether they are in Google style."""
+    sections = numpydoc_sections(doc)
+    google = all(section.kind is None for section in sections)
+    if google:
+        sections = google_sections(doc)
+    return [section for section in sections if section.kind in (PARAMETERS, OTHER)], google
+
+
+def entries(doc: str, section: Section) -> Iterator[tuple[int, str, list[str]]]:
+    """Yield each entry of a section: where its line starts, that line, and the lines that belong to it."""
+    found = levels(doc, section.body, section.end)
+    base = column(found[0]) if found else 0
+    head: tuple[int, str] | None = None
+    body: list[str] = []
+    position = doc.find("\n", section.body, section.end) + 1 or section.end
+    for line in doc[position : section.end].split("\n"):
+        text = line.lstrip(" \t")
+        if text.strip() and column(line[: len(line) - len(text)]) <= base:
+            if head is not None:
+                yield *head, body
+            head = (position, line)
+            body = []
+        else:
+            body.append(line)
+        position += len(line) + 1
+    if head is not None:
+        yield *head, body
+
+
+def _dedent(lines: list[str]) -> list[str]:
+    margin = min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
+    lines = [line[margin:].rstrip() for line in lines]
+    while lines and not lines[-1]:
+        lines.pop()
+    while lines and not lines[0]:
+        del lines[0]
+    return lines
+
+
+def entry_names(line: str) -> tuple[int, int]:
+    """Return where the names on an entry's line begin and end; both are 0 where the line is no entry."""
+    start = len(line) - len(line.lstrip())
+    match = re.compile(_ENTRY).match(line.rstrip(), start)
+    return match.span("names") if match is not None else (0, 0)
+
+
+def _read_entry(line: str, body: list[str], *, google: bool) -> tuple[list[str], ParameterDoc] | None:
+    match = re.match(_ENTRY, line.strip())
+    if match is None or (google and match["rest"] is None):
+        return None
+    rest = (match["rest"] or "").strip()
+    if google:
+        kind = match["note"]
+        text = ([rest] if rest else []) + _dedent(body)
+    else:
+        # A type too long for its line goes on after a backslash, as numpydoc allows.
+        while rest.endswith("\\") and body:
+            rest = f"{rest[:-1].rstrip()} {body[0].strip()}"
+            body = body[1:]
+        kind = rest or match["note"]
+        text = _dedent(body)
+    names = [name.strip(" \t*`\\") for name in match["names"].split(",") if "..." not in name]
+    return names, ParameterDoc(kind or None, tuple(text))
+
+
+def parameter_docs(doc: object) -> dict[str, ParameterDoc]:
+    r"""Return what a docstring says of each parameter.
+
+    Parameters
+    ----------
+    doc
+        A docstring in numpydoc or Google style, indented or not. Anything that is no string documents nothing.
+
+    Examples
+    --------
+    >>> parameter_docs("Args:\n    size (int): How many.\n")
+    {'size': ParameterDoc(type='int', description=('How many.',))}
+    """
+    # The class is asked, not the object, whose `__class__` may be anything in foreign code.
+    if not issubclass(type(doc), str):
+        return {}
+    checked: Any = doc  # No checker narrows by `type(doc)`.
+    text = str.__str__(checked)
+    text = text.expandtabs().replace("\r\n", "\n")
+    found: dict[str, ParameterDoc] = {}
+    sections, google = parameter_sections(text)
+    for section in sections:
+        for _, line, body in entries(text, section):
+            entry = _read_entry(line, body, google=google)
+            if entry is not None:
+                for name in entry[0]:
+                    found.setdefault(name, entry[1])
+    return found

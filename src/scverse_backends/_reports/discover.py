@@ -1,0 +1,80 @@
+"""Load and merge everything, and say what a host's developers should hear about."""
+
+from __future__ import annotations
+
+from scverse_backends._discovery.adapters import Failure
+from scverse_backends.exceptions import BackendConflictWarning, BackendLoadWarning, UntrustedBackendWarning
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable, Iterator
+
+    from scverse_backends._calls.dispatched import Dispatched
+    from scverse_backends._calls.merge import Merger
+    from scverse_backends._calls.records import LiveRecords
+    from scverse_backends._discovery.registry import Registry
+    from scverse_backends._discovery.resolver import Resolver
+    from scverse_backends._foundation.warner import Warner
+    from scverse_backends.exceptions import BackendWarning
+
+
+def discover(
+    resolver: Resolver, registry: Registry, records: LiveRecords, warner: Warner, merger: Merger | None
+) -> None:
+    """Load and merge everything, then say what is wrong; without decorated functions there is nothing to merge."""
+    resolver.load_all()
+    problems: list[BackendLoadWarning] = []
+    if merger is not None:
+        merger.refresh()  # Nothing may have come or gone, and an interrupt may have cut the last merge short.
+        problems = merger.merge_everything()
+    pending: list[tuple[Hashable, BackendWarning]] = [(("notice", str(warning)), warning) for warning in problems]
+    pending += _warnings(resolver.host, registry, records.listed(), warn_untrusted=resolver.warns_untrusted)
+    # Everything is merged by now, so a warning that is turned into an error leaves nothing half-done.
+    for key, warning in pending:
+        warner.warn_once(key, warning)
+
+
+def _warnings(
+    host: str, registry: Registry, records: Iterable[Dispatched], *, warn_untrusted: bool
+) -> Iterator[tuple[Hashable, BackendWarning]]:
+    """Yield each warning, with a key by which it is given only once."""
+    for notice in registry.notices():
+        yield ("notice", notice.message), notice.category(notice.message)
+    for entry in registry.known_entries():
+        if isinstance(entry.outcome, Failure):
+            refused = entry.outcome.refused
+            verb, advice = ("is refused", "") if refused else ("cannot be used", f" {entry.outcome.advice}.")
+            yield (
+                ("failed", entry),
+                BackendLoadWarning(
+                    f"The {entry.record.origin} {verb}: {entry.outcome.text}.{advice}",
+                    backend=entry.record.name,
+                    distribution=entry.record.distribution,
+                ),
+            )
+    for ambiguity in _ambiguities(records):
+        yield ("notice", str(ambiguity)), ambiguity
+    untrusted = [backend for backend in registry.available() if not backend.trusted]
+    if untrusted and warn_untrusted:
+        listed = "; ".join(f"{backend.name!r} ({backend.record.origin})" for backend in untrusted)
+        yield (
+            ("untrusted listing", listed),
+            UntrustedBackendWarning(
+                f"These backends are not trusted by {host}, and their options now show in its help: {listed}. "
+                f"Use them only if you trust whoever provides them."
+            ),
+        )
+
+
+def _ambiguities(records: Iterable[Dispatched]) -> Iterator[BackendConflictWarning]:
+    """Yield a warning for each two different host functions that look for the same adapter attribute."""
+    owners: dict[str, Dispatched] = {}
+    for record in records:
+        first = owners.setdefault(record.attribute, record)
+        # Decorating the same function again, as reloading a module does, is no ambiguity.
+        if first.place != record.place:
+            yield BackendConflictWarning(
+                f"{first.place} and {record.place} both look for {record.attribute!r} in backends. "
+                f"Give one of them @backend_dispatch(name=...).",
+                function=record.attribute,
+            )

@@ -1,0 +1,397 @@
+"""What a person can ask for: the table of backends, and which implementation would run and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from scverse_backends._discovery.adapters import Backend, Failure
+from scverse_backends._discovery.exports import declares
+from scverse_backends._foundation.foreign import describe_error
+from scverse_backends._foundation.labels import CPU, problem
+from scverse_backends._foundation.record import Record
+from scverse_backends._foundation.table import WIDTH, Row, Table
+from scverse_backends.exceptions import BackendError, BackendLoadError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any, overload
+
+    from scverse_backends._calls.dispatch import Dispatch
+    from scverse_backends._calls.dispatched import Dispatched
+    from scverse_backends._discovery.answers import Entry
+    from scverse_backends._discovery.registry import Registry
+    from scverse_backends._discovery.resolver import Resolver
+    from scverse_backends._selection.state import Choice, State
+
+_MAY_DECLINE = "runs unless it declines the arguments"
+
+
+class BackendInfo(Record):
+    """What is known of one backend.
+
+    Attributes
+    ----------
+    name
+        Canonical name; the entry point's name where the adapter could not be loaded.
+    aliases
+        Other names that select it.
+    distribution, version
+        The installed distribution that provides it, ``None`` where that is not known.
+    entry_point
+        Its entry point as ``"name = module:object"``, ``None`` for an adapter registered by hand.
+    trusted
+        Whether the host vouches for it and its provider was verified.
+    reason
+        Why it is not trusted.
+    state
+        ``"available"``, ``"failed"``, ``"refused"`` or ``"not installed"``.
+    error
+        The exception behind a failure.
+    functions
+        Names of the host functions that it implements.
+    """
+
+    __slots__ = (
+        "aliases",
+        "distribution",
+        "entry_point",
+        "error",
+        "functions",
+        "name",
+        "reason",
+        "state",
+        "trusted",
+        "version",
+    )
+    __match_args__: tuple[str, ...] = (
+        "name",
+        "aliases",
+        "distribution",
+        "version",
+        "entry_point",
+        "trusted",
+        "reason",
+        "state",
+        "error",
+        "functions",
+    )
+    name: str
+    aliases: tuple[str, ...]
+    distribution: str | None
+    version: str | None
+    entry_point: str | None
+    trusted: bool
+    reason: str | None
+    state: str
+    error: BaseException | None
+    functions: tuple[str, ...]
+
+    def __init__(
+        self,
+        name: str,
+        aliases: tuple[str, ...],
+        distribution: str | None,
+        version: str | None,
+        entry_point: str | None,
+        trusted: bool,  # noqa: FBT001 - a field like the others.
+        reason: str | None,
+        state: str,
+        error: BaseException | None,
+        functions: tuple[str, ...],
+    ) -> None:
+        self._fill(name, aliases, distribution, version, entry_point, trusted, reason, state, error, functions)
+
+
+def _row(info: BackendInfo) -> Row:
+    provider = " ".join(text for text in (info.distribution, info.version) if text)
+    trusted = "" if info.state == "not installed" else "yes" if info.trusted else "no"
+    cells = (info.name, ", ".join(info.aliases), info.state, trusted, provider, ", ".join(info.functions))
+    if info.error is not None:
+        return Row(cells, describe_error(info.error))
+    # Why available ones are not trusted is the same for most, and stands below the table.
+    return Row(cells, (info.reason or "") if info.state != "available" else "")
+
+
+class BackendTable(Sequence[BackendInfo]):
+    """The backends of one host. Prints as a table, and shows as one in notebooks."""
+
+    __slots__ = ("_host", "_infos", "_problems")
+
+    def __init__(self, host: str, infos: Iterable[BackendInfo], problems: Iterable[str] = ()) -> None:
+        self._host = host
+        self._infos = tuple(infos)
+        self._problems = tuple(problems)
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __getitem__(self, index: int) -> BackendInfo: ...
+        @overload
+        def __getitem__(self, index: slice) -> Sequence[BackendInfo]: ...
+
+    def __getitem__(self, index: int | slice) -> BackendInfo | Sequence[BackendInfo]:
+        return self._infos[index]
+
+    def __len__(self) -> int:
+        return len(self._infos)
+
+    def _table(self) -> Table:
+        headers = ("name", "aliases", "state", "trusted", "provided by", "functions")
+        title = f"Backends of {self._host}" if self._infos else f"No backend of {self._host} is installed."
+        untrusted: dict[str, list[str]] = {}
+        for info in self._infos:
+            if info.state == "available" and info.reason is not None:
+                untrusted.setdefault(info.reason, []).append(info.name)
+        notes = [f"Not trusted, since {reason}: {', '.join(names)}." for reason, names in untrusted.items()]
+        notes += [f"Installed metadata is broken: {text}." for text in self._problems]
+        return Table(title, headers, [_row(info) for info in self._infos], notes=notes)
+
+    def __repr__(self) -> str:
+        return self._table().text()
+
+    def _repr_html_(self) -> str:
+        return self._table().html()
+
+
+class Explanation(Record):
+    """Which implementation would run, and why.
+
+    Attributes
+    ----------
+    function
+        Name of the host function.
+    requested
+        Canonical name of the selection, or a tuple of names where an order is selected.
+    source
+        Which rule chose it: ``"argument"``, ``"scope"``, ``"process"``, ``"environment"`` or ``"default"``.
+    executes
+        The backend that would run, ``"cpu"`` for the host's implementation; ``None`` where the call would raise.
+        What may decline the arguments of a call counts as running: the steps say what would come next.
+    reason
+        Why, in one sentence.
+    steps
+        What each name of the selection comes to, in order: pairs of a name and a sentence. Empty where the selection
+        itself is wrong.
+    """
+
+    __slots__ = ("executes", "function", "reason", "requested", "source", "steps")
+    __match_args__: tuple[str, ...] = ("function", "requested", "source", "executes", "reason", "steps")
+    function: str
+    requested: str | tuple[str, ...]
+    source: str
+    executes: str | None
+    reason: str
+    steps: tuple[tuple[str, str], ...]
+
+    def __init__(
+        self,
+        function: str,
+        requested: str | tuple[str, ...],
+        source: str,
+        executes: str | None,
+        reason: str,
+        steps: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        self._fill(function, requested, source, executes, reason, steps)
+
+    def _title(self) -> str:
+        names = (self.requested,) if isinstance(self.requested, str) else self.requested
+        # What can be no name is quoted: it may be empty.
+        requested = ", ".join(repr(name) if problem(name) else name for name in names) or "nothing"
+        ends = f"runs on {self.executes}" if self.executes is not None else "would raise"
+        return f"{self.function}: {ends} (requested: {requested}, by {self.source})"
+
+    def _table(self) -> Table:
+        if not self.steps:
+            return Table(self._title(), (), (), notes=[self.reason])
+        return Table(self._title(), ("backend", "what it comes to"), map(Row, self.steps))
+
+    def __str__(self) -> str:
+        line = f"{self._title()}. {self.reason}"
+        return line if len(line) <= WIDTH and line.isprintable() else self._table().text()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return self._table().html()
+
+
+def backend_table(host: str, registry: Registry, resolver: Resolver, records: Iterable[Dispatched]) -> BackendTable:
+    """Return what is known of every backend, loading the adapters but not their lazily provided functions."""
+    resolver.load_all()
+    names = sorted({(record.attribute, record.name) for record in records})
+    infos = [*_installed(registry, names), *_missing(registry, resolver)]
+    found = sorted(infos, key=lambda info: (info.name, info.distribution or ""))
+    return BackendTable(host, found, registry.metadata_problems)
+
+
+def _installed(registry: Registry, names: list[tuple[str, str]]) -> Iterator[BackendInfo]:
+    answers = registry.answers()
+    seen: list[object] = []
+    for entry in registry.known_entries():
+        outcome = entry.outcome
+        if isinstance(outcome, Backend):
+            if any(outcome.adapter is adapter for adapter in seen):
+                continue  # One adapter reached through two entry points.
+            seen.append(outcome.adapter)
+            yield _loaded(entry, outcome, answers, names)
+        elif isinstance(outcome, Failure) and not entry.loading_here:
+            yield _unusable(entry, outcome)
+
+
+def _loaded(entry: Entry, backend: Backend, answers: dict[str, Backend], names: list[tuple[str, str]]) -> BackendInfo:
+    record = entry.record
+    if answers.get(backend.name) is not backend:
+        return BackendInfo(
+            name=backend.name,
+            aliases=(),
+            distribution=backend.distribution,
+            version=record.version,
+            entry_point=_point(entry),
+            trusted=False,
+            reason="another product answers to its name",
+            state="refused",
+            error=None,
+            functions=(),
+        )
+    return BackendInfo(
+        name=backend.name,
+        aliases=tuple(alias for alias in backend.aliases if answers.get(alias) is backend),
+        distribution=backend.distribution,
+        version=record.version,
+        entry_point=_point(entry),
+        trusted=backend.trusted,
+        reason=backend.untrusted_reason,
+        state="available",
+        error=None,
+        functions=tuple(dict.fromkeys(shown for asked, shown in names if declares(backend.adapter, asked))),
+    )
+
+
+def _unusable(entry: Entry, failure: Failure) -> BackendInfo:
+    record = entry.record
+    error = failure.error
+    if error is None and not failure.refused:
+        error = BackendLoadError(failure.text, backend=record.name, distribution=record.distribution)
+    # Metadata has verified some before they failed, and what fails is no reason to distrust it.
+    owner = next((claim for claim in entry.claims if claim.verifiable), None) if not failure.refused else None
+    return BackendInfo(
+        name=record.name,
+        aliases=owner.aliases if owner is not None and owner.name == record.name else (),
+        distribution=record.distribution,
+        version=record.version,
+        entry_point=_point(entry),
+        trusted=owner is not None,
+        reason=failure.text if owner is None else None,
+        state="refused" if failure.refused else "failed",
+        error=error,
+        functions=(),
+    )
+
+
+def _point(entry: Entry) -> str | None:
+    return f"{entry.record.name} = {entry.record.value}" if entry.record.value else None
+
+
+def _missing(registry: Registry, resolver: Resolver) -> Iterator[BackendInfo]:
+    """Yield the trusted backends that are not there; one that is there and fails has a line of its own."""
+    present = {backend.name for backend in registry.available()}
+    for owner in registry.trust.trusted:
+        candidates = registry.candidates(owner)
+        if owner.name in present or any(entry.failed or entry.loading_here for entry in candidates):
+            continue
+        why = resolver.not_verified(owner.name, owner, "default")
+        distribution = owner.distributions[0] if owner.distributions else None
+        installed = isinstance(why, BackendLoadError)
+        yield BackendInfo(
+            name=owner.name,
+            aliases=owner.aliases,
+            distribution=distribution,
+            version=None,
+            entry_point=None,
+            trusted=False,
+            reason=str(why),
+            state="failed" if installed else "not installed",
+            error=why if installed else None,
+            functions=(),
+        )
+
+
+def explain(dispatch: Dispatch, record: Dispatched, backend: object) -> Explanation:
+    """Say what a call would come to, without calling anything of the backend's."""
+    selection = dispatch.selection
+    name = record.name
+    state = selection.state()
+    try:
+        if backend is None:
+            choice, source = selection.effective()
+        else:
+            choice, source = dispatch.resolver.choice(backend, used=False), "argument"
+    except BackendError as error:
+        requested = backend if backend is not None else selection.environment()
+        names: Any = requested
+        shown = tuple(map(str, names)) if isinstance(requested, (list, tuple)) else str(requested)
+        return Explanation(name, shown, error.source or "argument", None, str(error))
+    # What was passed over may have been installed since.
+    for one in choice.names:
+        dispatch.resolver.ask_again(one)
+    steps = _Steps()
+    _walk(dispatch, record, choice, source, state, steps)
+    return Explanation(name, choice.reading, source, steps.executes, steps.sentence(), tuple(steps.found))
+
+
+class _Steps:
+    """What the names of a selection come to, one after the other."""
+
+    __slots__ = ("executes", "found", "settled")
+
+    def __init__(self) -> None:
+        self.found: list[tuple[str, str]] = []
+        self.executes: str | None = None
+        self.settled = False
+        """Whether it is known what runs, which may still decline the arguments."""
+
+    def add(self, name: str, text: str, *, runs: str | None = None, ends: bool = False) -> None:
+        """Add what a name comes to: what runs then, and whether the call would end here by an error."""
+        if (runs is not None or ends) and not self.settled:
+            self.executes = runs
+            self.settled = True
+        self.found.append((name, text))
+
+    def sentence(self) -> str:
+        """Return the steps in one line."""
+        parts = [f"{name}: {text}" for name, text in self.found]
+        may = [index for index, (_, text) in enumerate(self.found) if text == _MAY_DECLINE]
+        return "; ".join(f"then {part}" if index - 1 in may else part for index, part in enumerate(parts))
+
+
+def _walk(dispatch: Dispatch, record: Dispatched, choice: Choice, source: str, state: State, steps: _Steps) -> None:
+    """Follow a selection as a call would, up to what surely runs."""
+    try:
+        for candidate in dispatch.routing.candidates(record, choice, source, state, used=False):
+            plan = candidate.plan
+            if candidate.runs_host or (plan is not None and plan.can_run is None):
+                steps.add(candidate.name, candidate.reason, runs=candidate.name)
+                for name in choice.names[len(steps.found) :]:
+                    steps.add(name, "not needed")
+                return
+            if plan is not None:
+                steps.add(candidate.name, _MAY_DECLINE, runs=candidate.name)
+            else:
+                detail = f" ({_first_line(candidate.problem)})" if candidate.problem is not None else ""
+                steps.add(candidate.name, f"{candidate.reason}{detail}")
+    except BackendError as error:
+        steps.add(choice.names[len(steps.found)], f"would raise: {error}", ends=True)
+        for name in choice.names[len(steps.found) :]:
+            steps.add(name, "not reached")
+        return
+    if dispatch.selection.fallback() == "raise":
+        steps.add(CPU, "does not run, since settings.fallback is 'raise'", ends=True)
+    else:
+        steps.add(CPU, "runs as fallback", runs=CPU)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]

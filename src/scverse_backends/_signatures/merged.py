@@ -1,0 +1,224 @@
+"""The signature that a decorated function shows: the host's, the options of the backends, and ``backend``.
+
+It is computed when somebody looks at it and not before: a host pays nothing at import for signatures that nobody
+reads.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from functools import partial
+from inspect import Parameter, Signature
+
+from scverse_backends._signatures.accepted import implementation_signature
+from scverse_backends._signatures.arguments import BACKEND_PARAMETER, Names, Placeholder
+from scverse_backends._signatures.defaults import at_default
+from scverse_backends._signatures.plan import backend_only
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
+
+
+BACKEND_ANNOTATION = str | Sequence[str] | None
+"""A real object and no text, so that it resolves in every namespace."""
+
+
+class Contribution:
+    """One option that one backend adds to one host function."""
+
+    __slots__ = (
+        "annotation",
+        "default",
+        "description",
+        "name",
+        "provider",
+        "shown_annotation",
+        "shown_default",
+        "type",
+    )
+
+    def __init__(
+        self,
+        *,
+        provider: str,
+        name: str,
+        default: Any,
+        annotation: Any,
+        type: str | None,  # noqa: A002 - numpydoc's word for it.
+        description: tuple[str, ...],
+    ) -> None:
+        self.provider = provider
+        self.name = name
+        self.default = default
+        self.annotation = annotation
+        self.type = type
+        self.description = description
+        # A foreign ``__repr__`` runs here, where no lock is held, and never again.
+        self.shown_default = None if default is Parameter.empty else _in_a_line(default)
+        """The default as text, which may be a page long."""
+        self.shown_annotation = repr(annotation)
+
+    @property
+    def has_default(self) -> bool:
+        """Whether the backend has a default of its own."""
+        return self.default is not Parameter.empty
+
+
+def _in_a_line(value: Any) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def contributions(
+    provider: str,
+    host: Names,
+    implementation: Any,
+    docs: Callable[[object], Mapping[str, Any]],
+    hidden: Iterable[str] = (),
+) -> tuple[Contribution, ...]:
+    """Return the options that an implementation adds to the host's.
+
+    Parameters
+    ----------
+    provider
+        Canonical name of the backend.
+    host
+        What the host function accepts.
+    implementation
+        The backend's function.
+    docs
+        Reads a docstring: parameter name to its type and description.
+    hidden
+        Old names of host parameters, which are neither merged nor documented.
+    """
+    signature = implementation_signature(implementation)
+    if signature is None:
+        return ()
+    added = backend_only(host, Names(signature.parameters.values())) - frozenset(hidden)
+    if not added:
+        return ()
+    described = docs(documentation(implementation))
+    if isinstance(implementation, type):
+        # The options of a class stand in its own docstring or in that of its constructor.
+        constructor = implementation.__init__  # type: ignore[misc]  # it is read, not called.
+        described = {**docs(documentation(constructor)), **described}
+    found: list[Contribution] = []
+    for name, parameter in signature.parameters.items():
+        if name in added:
+            doc = described.get(name)
+            found.append(
+                Contribution(
+                    provider=provider,
+                    name=name,
+                    default=_printable(parameter.default, Placeholder("…")),
+                    annotation=_printable(
+                        _evaluated(_printable(parameter.annotation, Parameter.empty), implementation), Parameter.empty
+                    ),
+                    type=doc.type if doc is not None else None,
+                    description=doc.description if doc is not None else (),
+                )
+            )
+    return tuple(found)
+
+
+def _printable(value: Any, otherwise: Any) -> Any:
+    """Return a value that ``help()`` can show: a foreign ``__repr__`` may raise anything."""
+    try:
+        repr(value)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 - foreign __repr__.
+        return otherwise
+    return value
+
+
+def documentation(implementation: Any) -> object:
+    """Return a foreign object's docstring, whatever it is."""
+    try:
+        return implementation.__doc__
+    except Exception:  # noqa: BLE001 - a foreign property may raise anything.
+        return None
+
+
+def _evaluated(annotation: Any, implementation: Any) -> Any:
+    """Evaluate an annotation where its backend's module can, at every depth; what cannot be becomes text."""
+    if annotation is Parameter.empty:
+        return annotation
+    from typing import get_type_hints  # Only options with annotations pay for it.
+
+    def holder() -> None: ...
+
+    holder.__annotations__ = {"option": annotation}
+    try:
+        evaluated = get_type_hints(holder, _namespace(implementation), include_extras=True)["option"]
+    except Exception:  # noqa: BLE001 - not resolvable now.
+        if isinstance(annotation, str):
+            return annotation
+        return getattr(annotation, "__forward_arg__", None) or inspect.formatannotation(annotation)
+    return None if evaluated is type(None) else evaluated
+
+
+def _namespace(implementation: Any) -> dict[str, Any]:
+    """Return the names that an implementation's annotations were written with."""
+    function = inspect.unwrap(implementation)
+    while isinstance(function, partial):
+        function = inspect.unwrap(function.func)
+    if not hasattr(function, "__globals__"):
+        function = type(function).__call__
+    return dict(getattr(function, "__globals__", {}))
+
+
+def is_evaluated(annotation: Any) -> bool:
+    """Whether an annotation is a usable object and neither missing nor text that could not be evaluated."""
+    return annotation is not Parameter.empty and not isinstance(annotation, str)
+
+
+def merged_options(found: Mapping[str, tuple[Contribution, ...]]) -> dict[str, list[Contribution]]:
+    """Group contributions by option, in an order that does not depend on which backend was loaded first."""
+    options: dict[str, list[Contribution]] = {}
+    for provider in sorted(found):
+        for contribution in found[provider]:
+            options.setdefault(contribution.name, []).append(contribution)
+    return options
+
+
+def merged_parameters(found: Mapping[str, tuple[Contribution, ...]]) -> list[Parameter]:
+    """Return the keyword-only parameters that backends add."""
+    return [
+        Parameter(
+            name,
+            Parameter.KEYWORD_ONLY,
+            default=_merged_default(offers),
+            annotation=_merged_annotation(offers),
+        )
+        for name, offers in merged_options(found).items()
+    ]
+
+
+def _merged_default(offers: list[Contribution]) -> Any:
+    """Return a default, since the merged signature must accept every valid call of the host."""
+    first = offers[0]
+    if not all(offer.has_default for offer in offers):
+        needing = [offer.provider for offer in offers if not offer.has_default]
+        return Placeholder(f"<required by {', '.join(needing)}>")
+    if all(at_default(offer.default, first.default) for offer in offers):
+        return first.default
+    return Placeholder("<depends on the backend>")
+
+
+def _merged_annotation(offers: list[Contribution]) -> Any:
+    texts = {offer.shown_annotation for offer in offers}
+    return offers[0].annotation if len(texts) == 1 else Parameter.empty
+
+
+def with_parameters(signature: Signature, added: Iterable[Parameter]) -> Signature:
+    """Return a signature with keyword-only parameters added: before ``backend`` and before ``**kwargs``."""
+    parameters = [p for p in signature.parameters.values() if p.name != BACKEND_PARAMETER]
+    names = {p.name for p in parameters}
+    tail = [p for p in parameters if p.kind is Parameter.VAR_KEYWORD]
+    backend = Parameter(BACKEND_PARAMETER, Parameter.KEYWORD_ONLY, default=None, annotation=BACKEND_ANNOTATION)
+    new = [p for p in added if p.name not in names]
+    return signature.replace(parameters=[*parameters[: len(parameters) - len(tail)], *new, backend, *tail])
