@@ -1,4 +1,4 @@
-"""What a person can ask for: the table of backends, which implementation would run, whether a backend keeps the contract.
+"""What a person can ask for: tables of backends, what would run and why, whether a backend keeps the contract.
 
 ``report`` makes tables and explanations, ``contract`` and ``side_by_side`` find what is wrong with a backend,
 ``discover`` loads everything and says what a host's developers should hear about.

@@ -1,4 +1,4 @@
-"""What type checkers say of hosts and of their users: ``tests/typing`` holds files that they accept and reject."""
+"""What type checkers say of hosts and of their users: the folder ``typing`` holds files that they accept and reject."""
 
 from __future__ import annotations
 

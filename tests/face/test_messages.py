@@ -10,7 +10,7 @@ import pytest
 
 from scverse_backends import exceptions
 
-SCRIPT = Path(__file__).parents[1] / "docs" / "messages.py"
+SCRIPT = Path(__file__).parents[2] / "docs" / "messages.py"
 
 
 @pytest.fixture(scope="module")

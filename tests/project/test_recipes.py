@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 BLOCK = re.compile(r"^<!-- runs -->\n+```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
