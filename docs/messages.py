@@ -241,7 +241,8 @@ def _() -> None:
 
 @situation(SELECTING, "A function of somebody else is explained.")
 def _() -> None:
-    host().settings.explain(math.sqrt)
+    myhost = host()
+    myhost.settings.explain(math.sqrt)
 
 
 @situation(SELECTING, "A backend that the host does not list is used for the first time.")
@@ -534,8 +535,6 @@ def _() -> None:
 
     @myhost.dispatcher.backend_dispatch(name="embed")
     def other(data: object) -> None: ...
-
-    myhost.dispatcher.discover()
 
 
 CONFIGURING = "For authors of hosts: configuring"

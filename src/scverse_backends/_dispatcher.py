@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 import sys
-from _thread import RLock
 
-from scverse_backends._calls.records import LiveRecords
-from scverse_backends._discovery.entry_points import RegisteredRecord
-from scverse_backends._discovery.registration import register, unregister
-from scverse_backends._discovery.registry import Registry
-from scverse_backends._discovery.resolver import Resolver
 from scverse_backends._discovery.trust import Trust, checked_name
-from scverse_backends._foundation.labels import CPU, one_or_several, problem
+from scverse_backends._foundation.labels import one_or_several, problem
 from scverse_backends._foundation.live import enlist, restore
 from scverse_backends._foundation.warner import Warner
-from scverse_backends._reports.discover import discover
-from scverse_backends._selection.selection import Selection
+from scverse_backends._machinery import Machinery
 from scverse_backends._settings import Settings
 from scverse_backends._signatures.omitted import NOTHING_RENAMED, parsed_renames
-from scverse_backends.exceptions import BackendError, BackendLoadWarning
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any, Literal, overload
 
-    from scverse_backends._calls.dispatch import Dispatch
-    from scverse_backends._machinery import Machinery
     from scverse_backends._protocols import ClassDecorator, DispatchedFunction, FunctionDecorator, Renamed
     from scverse_backends._reports.report import BackendTable, Explanation
 
@@ -53,6 +43,9 @@ class BackendDispatcher:
     untrusted
         What becomes of all other backends: ``"warn"`` uses them with a warning, ``"allow"`` without one, and
         ``"refuse"`` never even imports them.
+    never_drop
+        Names of parameters that change what a call does, ``("copy", "inplace")`` for instance. A backend that lacks
+        one declines each call that gives it another value than its default, so that the host runs the call.
 
     Raises
     ------
@@ -78,20 +71,7 @@ class BackendDispatcher:
     42
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_building",
-        "_key",
-        "_machinery",
-        "_records",
-        "_registry",
-        "_resolver",
-        "_selection",
-        "_settings",
-        "_warner",
-        "entrypoint_group",
-        "host_name",
-    )
+    __slots__ = ("__weakref__", "_key", "_machinery", "_settings", "entrypoint_group", "host_name")
 
     def __init__(
         self,
@@ -101,6 +81,7 @@ class BackendDispatcher:
         trusted_backends: Mapping[str, Mapping[str, Any]] | None = None,
         reserved_backends: Mapping[str, str] | None = None,
         untrusted: Literal["warn", "refuse", "allow"] = "warn",
+        never_drop: Iterable[str] = (),
     ) -> None:
         self.entrypoint_group: str = checked_name(entrypoint_group, "entrypoint_group")
         self.host_name: str = checked_name(host_name, "host_name")
@@ -108,23 +89,15 @@ class BackendDispatcher:
             raise ValueError(f"untrusted must be 'warn', 'refuse' or 'allow', not {untrusted!r}.")
         trust = Trust(trusted_backends, reserved_backends)
         packages = {name.partition(".")[0] for name in (host_name, entrypoint_group)}
-        self._warner = Warner(host_name, packages)
-        self._records = LiveRecords()
-        self._machinery: Machinery | None = None
-        self._building = RLock()
-        self._registry = Registry(
-            group=entrypoint_group,
-            trust=trust,
-            refuse_untrusted=untrusted == "refuse",
-            on_change=self._on_change,
+        self._machinery = Machinery(
+            entrypoint_group, trust, untrusted, Warner(host_name, packages), _parameter_names(never_drop)
         )
-        self._resolver = Resolver(host_name, self._registry, self._warner, warn_untrusted=untrusted == "warn")
-        self._selection = Selection(host_name, self._resolver.choice, self._resolver.known)
         # Where the host keeps this is told by nothing but its frame.
         module = sys._getframe(1).f_globals.get("__name__", "__main__")  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
         self._key = enlist(self, module, entrypoint_group, host_name)
-        self._selection.reference = (restore, (self._key, "_selection"))
-        self._settings = Settings(host_name, self._selection, self)
+        self._machinery.reference = (restore, (self._key, "_machinery"))
+        reference = (restore, (self._key, "settings"))
+        self._settings = Settings(host_name, self._machinery.selection, self._machinery, reference)
 
     # -- for hosts ---------------------------------------------------------------------------------------------------
 
@@ -147,6 +120,7 @@ class BackendDispatcher:
             own_backend: str | None = None,
             own_backend_values: Sequence[str] = (),
             renamed: Renamed | None = None,
+            never_drop: Iterable[str] = (),
         ) -> FunctionDecorator: ...
 
     def backend_dispatch(
@@ -158,6 +132,7 @@ class BackendDispatcher:
         own_backend: str | None = None,
         own_backend_values: Sequence[str] = (),
         renamed: Renamed | None = None,
+        never_drop: Iterable[str] = (),
     ) -> Any:
         """Decorate a host function so that it can run on a backend.
 
@@ -174,6 +149,8 @@ class BackendDispatcher:
         renamed
             Parameters that were renamed while backends stayed behind: new name to old name, or to the old name and
             a function that converts the value (and returns :data:`~scverse_backends.OMITTED` for "nothing given").
+        never_drop
+            Parameters that change what the function does, beside the dispatcher's own `never_drop`.
 
         Returns
         -------
@@ -199,23 +176,28 @@ class BackendDispatcher:
             "own_backend": own_backend,
             "own_backend_values": one_or_several(own_backend_values),
             "renamed": parsed_renames(renamed) if renamed else NOTHING_RENAMED,
+            "never_drop": _parameter_names(never_drop),
         }
         if func is None:
 
             def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-                return self._built().decorate(function, **options)
+                return self._machinery.decorate(function, **options)
 
             return decorate
-        return self._built().decorate(func, **options)
+        return self._machinery.decorate(func, **options)
 
     if TYPE_CHECKING:
 
         @overload
         def backend_class[C: type](self, cls: C, /) -> C: ...
         @overload
-        def backend_class(self, cls: None = None, /, *, name: str | None = None) -> ClassDecorator: ...
+        def backend_class(
+            self, cls: None = None, /, *, name: str | None = None, never_drop: Iterable[str] = ()
+        ) -> ClassDecorator: ...
 
-    def backend_class(self, cls: type | None = None, /, *, name: str | None = None) -> Any:
+    def backend_class(
+        self, cls: type | None = None, /, *, name: str | None = None, never_drop: Iterable[str] = ()
+    ) -> Any:
         """Decorate a host class, so that constructing it constructs the backend's class of that name.
 
         The caller gets the backend's instance; whether it is also an instance of the host's class is for the
@@ -227,6 +209,8 @@ class BackendDispatcher:
             A class whose constructor has neither ``*args`` nor a parameter ``backend``.
         name
             The adapter attribute to look for, by default the class's ``__name__``.
+        never_drop
+            Parameters that change what construction does, beside the dispatcher's own `never_drop`.
 
         Returns
         -------
@@ -248,13 +232,14 @@ class BackendDispatcher:
         >>> Model(size=5, backend="cpu").size
         5
         """
+        kept = _parameter_names(never_drop)
         if cls is None:
 
             def decorate(decorated: type) -> type:
-                return self._built().decorate_class(decorated, name=name)
+                return self._machinery.decorate_class(decorated, name=name, never_drop=kept)
 
             return decorate
-        return self._built().decorate_class(cls, name=name)
+        return self._machinery.decorate_class(cls, name=name, never_drop=kept)
 
     def discover(self) -> None:
         """Load every installed backend and merge all that they add into signatures and docstrings.
@@ -266,8 +251,7 @@ class BackendDispatcher:
         BackendWarning
             For everything that is wrong, once; in one, all backends that the host does not vouch for.
         """
-        merger = None if self._machinery is None else self._machinery.merger
-        discover(self._resolver, self._registry, self._records, self._warner, merger)
+        self._machinery.discover()
 
     def get_backend(self, name: str) -> Any:
         """Return the adapter that answers to a name or alias.
@@ -281,40 +265,27 @@ class BackendDispatcher:
         BackendLoadWarning
             If there is such a backend and it cannot be loaded.
         """
-        asked: Any = name  # Who is not type-checked may ask for anything.
-        if asked == CPU:
-            return None
-        try:
-            return self._resolver.backend(name).adapter if isinstance(asked, str) else None
-        except BackendError as error:
-            if isinstance(error, ImportError) and error.failed:
-                warning = BackendLoadWarning(str(error), backend=name, distribution=error.distribution)
-                self._warner.warn(warning)
-            return None
+        return self._machinery.get_backend(name)
 
     def available_backend_names(self) -> list[str]:
         """Return every name and alias that can be selected, sorted, without ``"cpu"``."""
-        self._resolver.load_all()
-        self._resolver.tell()
-        return sorted(self._registry.answers())
+        return self._machinery.available_names()
 
     def available_backends(self) -> list[str]:
         """Return the canonical names of all usable backends, sorted, without ``"cpu"``."""
-        self._resolver.load_all()
-        self._resolver.tell()
-        return sorted(backend.name for backend in self._registry.available())
+        return self._machinery.available_backends()
 
     def backends(self) -> BackendTable:
         """Return a table of all backends: where each comes from, whether it is trusted, its state and functions."""
-        return self._built().backends(self.host_name)
+        return self._machinery.backends()
 
     def functions(self) -> Mapping[str, Any]:
         """Return the host's decorated functions and classes, by the name that backends know them by."""
-        return self._built().functions()
+        return self._machinery.functions()
 
     def explain(self, function: Callable[..., Any], backend: object = None) -> Explanation:
         """Say which implementation of a function would run now, and why; see :meth:`Settings.explain`."""
-        return self._built().explain(function, backend)
+        return self._machinery.explain(function, backend)
 
     # -- for notebooks and tests -------------------------------------------------------------------------------------
 
@@ -339,12 +310,7 @@ class BackendDispatcher:
         """
         if name is not None and (wrong := problem(name)) is not None:
             raise ValueError(f"register(name={name!r}): the name {wrong}.")
-        return self._register(RegisteredRecord(name or "", adapter))
-
-    def _register(self, record: RegisteredRecord) -> str:
-        name = register(self._registry, record)
-        self._resolver.tell()
-        return name
+        return self._machinery.register(adapter, name)
 
     def unregister(self, name: str) -> None:
         """Take a registered adapter out again, with everything merged from it.
@@ -354,37 +320,12 @@ class BackendDispatcher:
         UnknownBackendError
             If no registered adapter answers to the name.
         """
-        unregister(self._registry, name, self.host_name)
+        self._machinery.unregister(name)
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
-    def _built(self) -> Machinery:
-        """Return the parts that only decorated functions need, made on first need."""
-        if self._machinery is None:
-            from scverse_backends._machinery import Machinery  # Importing a host need not pay for it.
-
-            built = Machinery(self._registry, self._resolver, self._selection, self._warner, self._records)
-            # Several threads may import modules of the host at once; all use the parts that were ready first.
-            with self._building:
-                if self._machinery is None:
-                    self._machinery = built
-        return self._machinery
-
-    @property
-    def _dispatch(self) -> Dispatch:
-        return self._built().dispatch
-
     def _after_fork(self) -> None:
-        self._building = RLock()
-        self._registry.after_fork()
-        self._selection.after_fork()
-        if self._machinery is not None:
-            self._machinery.merger.after_fork()
-
-    def _on_change(self) -> None:
-        self._resolver.forget()
-        if self._machinery is not None:
-            self._machinery.refresh()
+        self._machinery.after_fork()
 
     def __repr__(self) -> str:
         return f"<BackendDispatcher of {self.host_name} for {self.entrypoint_group!r}>"
@@ -397,3 +338,18 @@ class BackendDispatcher:
 
     def __reduce__(self) -> Any:
         return restore, (self._key,)
+
+
+def _parameter_names(given: Iterable[str]) -> frozenset[str]:
+    """Return the names of parameters that a host wrote, a single one too.
+
+    Raises
+    ------
+    TypeError
+        If one of them is no name.
+    """
+    names = one_or_several(given)
+    for name in names:
+        if not isinstance(name, str) or not name.isidentifier():  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"never_drop= takes names of parameters, and {name!r:.40} is none.")
+    return frozenset(names)

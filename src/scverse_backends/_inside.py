@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import cast
 
 from scverse_backends._discovery.adapters import Backend, Failure
-from scverse_backends._discovery.entry_points import RegisteredRecord, installed_version
+from scverse_backends._discovery.entry_points import installed_version
 from scverse_backends._discovery.exports import MISSING, exported
 from scverse_backends._dispatcher import BackendDispatcher
 from scverse_backends._foundation.foreign import describe_error
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
     from scverse_backends._discovery.answers import Entry
     from scverse_backends._discovery.entry_points import EntryPointRecord
+    from scverse_backends._machinery import Machinery
 
     Observer = Callable[[str, str, str], None]
     """Takes the name of a host function, what runs it (``"cpu"`` for the host), and why."""
@@ -86,10 +87,17 @@ class Inspected:
         if not isinstance(outcome, Backend):
             yield from failure_problems(entry)
             return
-        records = dispatcher._records  # noqa: SLF001 - what this module is for.
-        yield from adapter_problems(entry, outcome, records.listed(), dispatcher._registry)  # noqa: SLF001 - as above.
-        for record in sorted(records.listed(), key=lambda record: record.attribute):
+        parts = _inside(dispatcher)
+        records = parts.records.listed()
+        yield from adapter_problems(entry, outcome, records, parts.registry)
+        for record in sorted(records, key=lambda record: record.attribute):
             yield from function_problems(record, outcome)
+
+
+def _inside(dispatcher: BackendDispatcher) -> Machinery:
+    parts: Any = dispatcher
+    machinery: Machinery = parts._machinery  # noqa: SLF001 - what this module is for.
+    return machinery
 
 
 def _dispatcher(given: object) -> BackendDispatcher:
@@ -108,15 +116,14 @@ def inspected(dispatcher: BackendDispatcher, name: str) -> Inspected:
     TypeError
         If what was given is no dispatcher, or no name.
     """
-    parts: Any = _dispatcher(dispatcher)
+    parts = _inside(_dispatcher(dispatcher))
     if not isinstance(cast("object", name), str):
         raise TypeError(f"backend must be the name of a backend, not {type(name).__name__}.")
     if name == CPU:
         raise UnknownBackendError(f"{CPU!r} is the host itself, which has no adapter to look at.", backend=CPU)
-    dispatcher.functions()  # Makes the parts that merging and checking need.
-    registry = parts._registry  # noqa: SLF001 - what this module is for.
+    registry = parts.registry
     try:
-        backend = parts._resolver.backend(name)  # noqa: SLF001 - as above.
+        backend = parts.resolver.backend(name)
     except BackendError:
         registry.load_all()
         for entry in registry.known_entries():
@@ -178,7 +185,7 @@ def holders(adapter: object) -> list[BackendDispatcher]:
         for dispatcher in live()
         if any(
             isinstance(entry.outcome, Backend) and entry.outcome.adapter is adapter
-            for entry in cast("Any", dispatcher)._registry.known_entries()  # noqa: SLF001 - what this module is for.
+            for entry in _inside(dispatcher).registry.known_entries()
         )
     ]
 
@@ -196,26 +203,23 @@ def implements(adapter: object, function: str) -> bool:
 
 def canonical_name(dispatcher: BackendDispatcher, adapter: object) -> str:
     """Return the name that a dispatcher knows an adapter by."""
-    parts: Any = dispatcher
-    entries = parts._registry.known_entries()  # noqa: SLF001 - what this module is for.
-    outcomes = (entry.outcome for entry in entries)
+    outcomes = (entry.outcome for entry in _inside(dispatcher).registry.known_entries())
     return next(one.name for one in outcomes if isinstance(one, Backend) and one.adapter is adapter)
 
 
 @contextmanager
 def observed(dispatchers: Iterable[BackendDispatcher], observer: Observer) -> Generator[None]:
     """Tell an observer of every call on a selected backend, in any thread, and of every fallback to the host."""
-    each: Iterable[Any] = dispatchers
-    machineries = [dispatcher._built() for dispatcher in each]  # noqa: SLF001 - what this module is for.
+    machineries = [_inside(dispatcher) for dispatcher in dispatchers]
     for machinery in machineries:
-        machinery.dispatch.observers += (observer,)
-        machinery.refresh()  # Calls take no short cut from now on, and prepare none.
+        machinery.decider.observers += (observer,)
+        machinery.refresh()  # Every call is decided anew from now on, and no decision is kept.
     try:
         yield
     finally:
         for machinery in machineries:
-            dispatch = machinery.dispatch
-            dispatch.observers = tuple(one for one in dispatch.observers if one is not observer)
+            decider = machinery.decider
+            decider.observers = tuple(one for one in decider.observers if one is not observer)
 
 
 def snapshot(dispatcher: BackendDispatcher) -> Callable[[], None]:
@@ -229,24 +233,24 @@ def snapshot(dispatcher: BackendDispatcher) -> Callable[[], None]:
     TypeError
         If what was given is no dispatcher.
     """
-    parts: Any = _dispatcher(dispatcher)
-    warner = parts._warner  # noqa: SLF001 - what this module is for.
+    parts = _inside(_dispatcher(dispatcher))
+    warner = parts.warner
     given = warner.given
     # In this order: bringing back the backends shows their options anew, and what was shown before has the last word.
     steps = [
-        parts._registry.snapshot(),  # noqa: SLF001 - as above.
-        parts._built().merger.snapshot(),  # noqa: SLF001 - as above.
-        parts._selection.snapshot(),  # noqa: SLF001 - as above.
+        parts.registry.snapshot(),
+        parts.merger.snapshot(),
+        parts.selection.snapshot(),
         lambda: warner.restore(given),
-        parts._records.snapshot(),  # noqa: SLF001 - as above.
+        parts.records.snapshot(),
     ]
 
     def restore() -> None:
         for step in steps:
             step()
 
-    # What calls have prepared before would not see another listing function.
-    parts._on_change()  # noqa: SLF001 - as above.
+    # What calls have kept before would not see another listing function.
+    parts.refresh()
     return restore
 
 
@@ -278,9 +282,7 @@ def provide(
         name = point
     if name is not None and (wrong := problem(name)) is not None:
         raise ValueError(f"The name {name!r} of the entry point {wrong}.")
-    parts: Any = dispatcher
-    record = RegisteredRecord(name or "", adapter, distribution=distribution, value=value)
-    return str(parts._register(record))  # noqa: SLF001 - what this module is for.
+    return _inside(dispatcher).register(adapter, name, distribution=distribution, value=value)
 
 
 def dispatcher_of(function: Any) -> BackendDispatcher:
@@ -292,11 +294,8 @@ def dispatcher_of(function: Any) -> BackendDispatcher:
         If no dispatcher that is alive decorated it.
     """
     for dispatcher in live():
-        machinery = cast("Any", dispatcher)._machinery  # noqa: SLF001 - what this module is for.
-        if machinery is None:
-            continue  # It has decorated nothing yet.
         try:
-            machinery.record_of(function)
+            _inside(dispatcher).record_of(function)
         except TypeError:
             continue
         return dispatcher

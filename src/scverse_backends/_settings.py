@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
+from scverse_backends._foundation.foreign import Attempt
 from scverse_backends._foundation.labels import did_you_mean, suggestions
-from scverse_backends._selection.bind import BoundFunction
+from scverse_backends._scopes import BackendScope, TraceScope
 from scverse_backends._selection.selection import POLICIES
-from scverse_backends._selection.state import Scope
-from scverse_backends._selection.steps import Steps, driver_for, like
 from scverse_backends.exceptions import BackendError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from types import TracebackType
-    from typing import Any, Literal, Protocol
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any, Literal
 
     from scverse_backends._reports.report import BackendTable, Explanation
+    from scverse_backends._scopes import Services
     from scverse_backends._selection.selection import Selection
-    from scverse_backends._selection.state import Choice
-    from scverse_backends._selection.trace import Trace
 
     FallbackPolicy = Literal["explicit", "silent", "warn", "raise"]
     Selectable = str | Sequence[str]
-
-    class Services(Protocol):
-        """What settings ask their dispatcher for."""
-
-        def available_backends(self) -> list[str]: ...
-        def get_backend(self, name: str) -> Any: ...
-        def backends(self) -> BackendTable: ...
-        def explain(self, function: Callable[..., Any], backend: object) -> Explanation: ...
-        def __reduce__(self) -> Any: ...
 
 
 class Settings:
@@ -47,16 +35,18 @@ class Settings:
     <settings of doc_host: backend='cpu' (default), fallback='explicit'>
     """
 
-    __slots__ = ("__weakref__", "_host", "_selection", "_services")
+    __slots__ = ("__weakref__", "_host", "_reference", "_selection", "_services")
 
     _host: str
     _selection: Selection
     _services: Services
+    _reference: tuple[Any, ...]
 
-    def __init__(self, host: str, selection: Selection, services: Services) -> None:
+    def __init__(self, host: str, selection: Selection, services: Services, reference: tuple[Any, ...]) -> None:
         object.__setattr__(self, "_host", host)
         object.__setattr__(self, "_selection", selection)
         object.__setattr__(self, "_services", services)
+        object.__setattr__(self, "_reference", reference)
 
     # -- the backend -------------------------------------------------------------------------------------------------
 
@@ -79,16 +69,26 @@ class Settings:
         >>> settings.backend
         'cpu'
         """
-        return self._selection.effective()[0].reading
+        __tracebackhide__ = True
+        found = Attempt(self._selection.effective)
+        if found.failed:
+            raise found.error()
+        choice, _ = found.value
+        reading: str | tuple[str, ...] = choice.reading
+        return reading
 
     @backend.setter
     def backend(self, value: Selectable) -> None:
+        __tracebackhide__ = True
         if value is None:  # pyright: ignore[reportUnnecessaryComparison]  # who is not type-checked writes it.
             raise ValueError(
                 "settings.backend = None selects nothing. Use 'del settings.backend' to undo a selection, or 'cpu' for "
                 "the host implementation."
             )
-        self._selection.assign(self._selection.resolve(value, "process"))
+        chosen = Attempt(self._selection.resolve, value, "process")
+        if chosen.failed:
+            raise chosen.error()
+        self._selection.assign(chosen.value)
 
     @backend.deleter
     def backend(self) -> None:
@@ -114,7 +114,11 @@ class Settings:
 
     @fallback.setter
     def fallback(self, policy: FallbackPolicy) -> None:
-        self._selection.assign_fallback(_checked_policy(policy))
+        __tracebackhide__ = True
+        wrong = _policy_problem(policy)
+        if wrong is not None:
+            raise ValueError(wrong)
+        self._selection.assign_fallback(policy)
 
     @fallback.deleter
     def fallback(self) -> None:
@@ -122,7 +126,26 @@ class Settings:
 
     # -- scopes ------------------------------------------------------------------------------------------------------
 
-    def use_backend(self, name: Selectable | None, *, fallback: FallbackPolicy | None = None) -> BackendScope:
+    @property
+    def options(self) -> dict[str, dict[str, Any]]:
+        """Options that the open ``with`` blocks give to backends, by canonical name of the backend.
+
+        Examples
+        --------
+        >>> from scverse_backends import BackendDispatcher
+        >>> settings = BackendDispatcher(entrypoint_group="doc_host.backends", host_name="doc_host").settings
+        >>> settings.options
+        {}
+        """
+        return self._selection.variable.get().options
+
+    def use_backend(
+        self,
+        name: Selectable | None,
+        *,
+        fallback: FallbackPolicy | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> BackendScope:
         """Select a backend for a ``with`` block, or for a function that is decorated with the result.
 
         Parameters
@@ -131,6 +154,10 @@ class Settings:
             Name or alias, a preference order of several, or ``None`` to set only the policy.
         fallback
             Fallback policy inside the block.
+        options
+            Defaults for options that only the backend has, ``{"device": 1}`` for instance: a call inside the block
+            that runs on this backend, whose implementation takes the option and whose caller did not give it, gets
+            it. With several names, which are for which: ``{"cuda": {"device": 1}, "jax": {"x64": True}}``.
 
         Returns
         -------
@@ -140,6 +167,8 @@ class Settings:
         ------
         ValueError
             If the policy is unknown.
+        TypeError
+            When the block is entered: if `options` is no mapping, or if no function of the backend takes one of them.
 
         Examples
         --------
@@ -149,7 +178,11 @@ class Settings:
         ...     settings.backend, settings.fallback
         ('cpu', 'raise')
         """
-        return BackendScope(self._selection, name, None if fallback is None else _checked_policy(fallback))
+        __tracebackhide__ = True
+        wrong = None if fallback is None else _policy_problem(fallback)
+        if wrong is not None:
+            raise ValueError(wrong)
+        return BackendScope(self._selection, self._services, name, fallback, options)
 
     def bind[**P, R](self, func: Callable[P, R]) -> Callable[P, R]:
         """Return a callable that runs ``func`` under the selection in force now, wherever it runs.
@@ -178,11 +211,17 @@ class Settings:
         """
         if not callable(func):
             raise TypeError(f"bind() takes a callable, not {type(func).__name__}.")
+        __tracebackhide__ = True
         selection = self._selection
-        state = selection.state()
-        choice, _ = selection.effective()
+        found = Attempt(selection.effective)
+        if found.failed:
+            raise found.error()
+        from scverse_backends._selection.bind import BoundFunction  # Importing a host need not pay for it.
+
+        choice, _ = found.value
+        state = selection.variable.get()
         bound: Callable[..., Any] = BoundFunction(
-            func, selection, choice.reading, selection.fallback(), state.running, state.traces
+            func, selection, choice.reading, selection.fallback(), state.options, state.running, state
         )
         return bound
 
@@ -259,8 +298,7 @@ class Settings:
         return self
 
     def __reduce__(self) -> Any:
-        restore, (key,) = self._services.__reduce__()
-        return restore, (key, "settings")
+        return self._reference
 
 
 def _no_attribute(name: str) -> str:
@@ -270,87 +308,9 @@ def _no_attribute(name: str) -> str:
     return f"settings have no attribute {name!r}.{did_you_mean(suggestions(name, public)[:1])}"
 
 
-def _checked_policy(policy: object) -> str:
+def _policy_problem(policy: object) -> str | None:
+    """Say what is wrong with a fallback policy, or nothing."""
     if isinstance(policy, str) and policy in POLICIES:
-        return policy
+        return None
     likely = suggestions(policy, POLICIES) if isinstance(policy, str) else ()
-    raise ValueError(
-        f"A fallback policy is one of {', '.join(map(repr, POLICIES))}, not {policy!r:.60}.{did_you_mean(likely)}"
-    )
-
-
-class BackendScope:
-    """The context manager and decorator that :meth:`Settings.use_backend` returns."""
-
-    __slots__ = ("_fallback", "_name", "_selection")
-
-    def __init__(self, selection: Selection, name: object, fallback: str | None) -> None:
-        self._selection = selection
-        self._name = name
-        self._fallback = fallback
-
-    def _choice(self) -> Choice | None:
-        return None if self._name is None else self._selection.resolve(self._name, "scope")
-
-    def __enter__(self) -> None:
-        self._selection.open(self, self._choice(), self._fallback)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._selection.close(self)
-
-    def __call__[**P, R](self, function: Callable[P, R]) -> Callable[P, R]:
-        """Decorate a function of any kind; the name is checked when it is called."""
-        from functools import wraps
-
-        drive = driver_for(function)
-        if drive is None:
-
-            @wraps(function)
-            def plain(*args: P.args, **kwargs: P.kwargs) -> R:
-                with self:
-                    return function(*args, **kwargs)
-
-            return plain
-
-        def stepwise(*args: P.args, **kwargs: P.kwargs) -> Any:
-            selection = self._selection
-            choice = self._choice()
-            selection.wake()
-            state = selection.state().with_scope(Scope(self, choice, self._fallback))
-            steps = Steps(selection.variable, state)
-            result = steps.run(lambda: function(*args, **kwargs))
-            name = getattr(function, "__name__", "decorated")
-            return drive(result, steps, name, getattr(function, "__qualname__", name))
-
-        decorated: Callable[P, R] = wraps(function)(like(function, stepwise))
-        return decorated
-
-
-class TraceScope:
-    """The context manager that :meth:`Settings.trace` returns."""
-
-    __slots__ = ("_selection", "_traces")
-
-    def __init__(self, selection: Selection) -> None:
-        self._selection = selection
-        self._traces: list[Trace] = []
-
-    def __enter__(self) -> Trace:
-        from scverse_backends._selection.trace import Trace
-
-        trace = Trace()
-        self._traces.append(trace)
-        self._selection.swap_traces((*self._selection.state().traces, trace))
-        return trace
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if not self._traces:
-            return
-        closed = self._traces.pop()
-        closed.is_open = False
-        open_traces: Iterator[Any] = (trace for trace in self._selection.state().traces if trace is not closed)
-        self._selection.swap_traces(tuple(open_traces))
+    return f"A fallback policy is one of {', '.join(map(repr, POLICIES))}, not {policy!r:.60}.{did_you_mean(likely)}"

@@ -58,6 +58,8 @@ class _WithData(Exception):  # noqa: N818 - a mixin of errors and of warnings, n
     """The host function concerned."""
     parameter: str | None = None
     """The parameter concerned."""
+    parameters: tuple[str, ...] = ()
+    """All parameters concerned, where there may be several."""
     suggestions: tuple[str, ...] = ()
     """Names that may have been meant."""
     failed: tuple[str, ...] = ()
@@ -74,6 +76,7 @@ class _WithData(Exception):  # noqa: N818 - a mixin of errors and of warnings, n
         distribution: str | None = None,
         function: str | None = None,
         parameter: str | None = None,
+        parameters: tuple[str, ...] = (),
         suggestions: tuple[str, ...] = (),
         failed: tuple[str, ...] = (),
         source: str | None = None,
@@ -84,6 +87,7 @@ class _WithData(Exception):  # noqa: N818 - a mixin of errors and of warnings, n
         self.distribution = distribution
         self.function = function
         self.parameter = parameter
+        self.parameters = parameters
         self.suggestions = suggestions
         self.failed = failed
         self.source = source
@@ -97,6 +101,7 @@ class _WithData(Exception):  # noqa: N818 - a mixin of errors and of warnings, n
             distribution=self.distribution,
             function=self.function,
             parameter=self.parameter,
+            parameters=self.parameters,
             suggestions=self.suggestions,
             failed=self.failed,
             source=source,

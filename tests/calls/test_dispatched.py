@@ -9,10 +9,11 @@ import inspect
 import sys
 import types
 import weakref
+from types import SimpleNamespace
 from typing import Any
 
 from scverse_backends import BackendDispatcher
-from scverse_backends._calls.dispatched import Dispatched, leads_to
+from scverse_backends._calls.dispatched import Dispatched, LiveRecords, leads_to
 from scverse_backends._calls.functions import decorated_record
 
 
@@ -166,5 +167,25 @@ def test_a_record_is_copied_with_all_that_belongs_to_it() -> None:
     assert again.wrapper_ref() is function
     # Its dispatcher knows it, and one that has none is nobody's.
     assert lab.explain(function).executes == "cpu"
-    again.dispatch = None
-    assert copy.copy(again).dispatch is None
+    again.gate = None
+    assert copy.copy(again).gate is None
+
+
+class Function:
+    pass
+
+
+def test_records_of_what_lives() -> None:
+    records, functions = LiveRecords(), [Function(), Function()]
+    made = [SimpleNamespace(name=index, attribute="f") for index, _ in enumerate(functions)]
+    for record, function in zip(made, functions, strict=True):
+        records.add(record, function)
+    assert list(records) == made
+    assert made[0].wrapper_ref() is functions[0]
+    walk = iter(records)
+    next(walk)
+    functions.clear()
+    function = None
+    gc.collect()
+    assert list(walk) == []  # Gone while somebody walks.
+    assert list(records) == []

@@ -48,7 +48,7 @@ def host():
     module.picky = lambda x: "fast"
     module.picky.can_run = can_run
     dispatcher.register(module)
-    return types.SimpleNamespace(dispatcher=dispatcher, f=f, picky=picky, selection=dispatcher._selection)
+    return types.SimpleNamespace(dispatcher=dispatcher, f=f, picky=picky, selection=dispatcher._machinery.selection)
 
 
 @pytest.mark.parametrize("backend", ["fast", "cpu"])
@@ -67,7 +67,7 @@ def test_entering_a_call(host, backend, prepared):
 
 
 def test_asking_whether_an_implementation_can_run(host):
-    implementations = host.dispatcher._dispatch._implementations
+    implementations = host.dispatcher._machinery.decider._implementations
     outside = host.selection.variable.get()
     implementations._variable = Interrupted(host.selection.variable)
     with pytest.raises(KeyboardInterrupt):

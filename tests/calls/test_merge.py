@@ -613,7 +613,7 @@ def test_functions_that_a_temporary_backend_leaves_alone() -> None:
 def test_a_forked_child_finds_the_lock_open() -> None:
     lab = make("merge_lab")
     function = lab.backend_dispatch(name="score")(lambda x: x)
-    merger = lab._built().merger
+    merger = lab._machinery.merger
     thread = threading.Thread(target=merger._lock.acquire)
     thread.start()
     thread.join()

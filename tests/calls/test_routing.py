@@ -336,7 +336,7 @@ def test_an_option_of_another_backend() -> None:
     dispatcher.register(adapter("slow", f=define("def f(x, *, other=1): return x")))
     for _ in range(2):
         with pytest.raises(TypeError, match="unexpected keyword argument 'size'") as info:
-            function(0, size=1, backend="slow")
+            function(0, size=2, backend="slow")
         assert "It ran on backend 'slow'" in str(info.value)
         assert "'fast'" in str(info.value)
 
@@ -348,7 +348,7 @@ def test_an_option_in_a_fallback() -> None:
     dispatcher.register(adapter("bare"))
     dispatcher.settings.fallback = "silent"
     with pytest.raises(TypeError, match=r"f\(\) got an unexpected keyword argument 'size'") as info:
-        function(0, size=1, backend="bare")
+        function(0, size=2, backend="bare")
     assert "It ran on the host implementation" in str(info.value)
     assert "'fast'" in str(info.value)
 
@@ -562,7 +562,9 @@ def outcome(function: Any, args: Any, kwargs: Any) -> Any:
             _, received = function(*args, **kwargs)
         except TypeError as error:
             return type(error), str(error)
-    return received, sorted(w.message.parameter for w in caught if isinstance(w.message, DroppedArgumentWarning))
+    return received, sorted(
+        name for w in caught if isinstance(w.message, DroppedArgumentWarning) for name in w.message.parameters
+    )
 
 
 @settings(max_examples=150)
@@ -678,11 +680,11 @@ def test_a_wrong_call_on_the_host_after_something_was_selected() -> None:
         assert function(0) == ("fast", 0)
         for _ in range(2):
             with pytest.raises(TypeError, match=r"'size'.*ran on the host implementation"):
-                function(0, size=1, backend="cpu")
+                function(0, size=2, backend="cpu")
             with pytest.raises(TypeError, match=r"positional argument: 'x'$"):
                 function(backend="cpu")
     with pytest.raises(TypeError, match=r"'size'.*ran on the host implementation"):
-        function(0, size=1)
+        function(0, size=2)
 
 
 def test_traces_record_what_ran_and_what_was_raised() -> None:
@@ -697,7 +699,12 @@ def test_traces_record_what_ran_and_what_was_raised() -> None:
         with pytest.raises(TypeError):
             function()
     assert [call.executed for call in calls][:3] == ["cpu", "fast", "fast"]
-    assert [type(call.exception) for call in calls] == [type(None), type(None), ZeroDivisionError, TypeError]
+    assert [str(call.exception).partition(":")[0] for call in calls] == [
+        "None",
+        "None",
+        "ZeroDivisionError",
+        "TypeError",
+    ]
 
 
 def test_bodies_that_run_in_steps_are_routed_when_they_are_called() -> None:
@@ -724,7 +731,7 @@ def test_bodies_that_run_in_steps_are_routed_when_they_are_called() -> None:
         left = function(1)
         next(left)
         left.close()
-    assert [type(call.exception) for call in calls] == [TypeError, ZeroDivisionError, type(None)]
+    assert [str(call.exception).partition(":")[0] for call in calls] == ["TypeError", "ZeroDivisionError", "None"]
 
 
 def test_a_wrong_call_with_cpu_before_anything_was_selected() -> None:

@@ -7,6 +7,7 @@ import types
 import pytest
 
 from scverse_backends import BackendDispatcher, _machinery
+from scverse_backends._calls import dispatched
 from scverse_backends._selection.state import Choice, State
 
 
@@ -20,19 +21,34 @@ def test_repr(dispatcher):
 
 
 def test_all_threads_use_the_parts_that_were_ready_first(dispatcher, monkeypatch):  # 2.9
-    real = _machinery.Machinery
+    real = _machinery._Parts
     made = []
 
-    def build(*parts):
+    def build(machinery):
         if not made:
             made.append(None)
             # As another thread would, which overtakes this one.
-            made.append(dispatcher._built())
-        return real(*parts)
+            made.append(machinery.decider)
+        return real(machinery)
 
-    monkeypatch.setattr(_machinery, "Machinery", build)
-    assert dispatcher._built() is made[1]
-    assert dispatcher._built() is made[1]
+    monkeypatch.setattr(_machinery, "_Parts", build)
+    assert dispatcher._machinery.decider is made[1]
+    assert dispatcher._machinery.decider is made[1]
+
+
+def test_all_threads_use_the_records_that_were_ready_first(dispatcher, monkeypatch):  # 2.9
+    real = dispatched.LiveRecords
+    made = []
+
+    def build():
+        if not made:
+            made.append(None)
+            made.append(dispatcher._machinery.records)
+        return real()
+
+    monkeypatch.setattr(dispatched, "LiveRecords", build)
+    assert dispatcher._machinery.records is made[1]
+    assert dispatcher._machinery.records is made[1]
 
 
 def test_nothing_stands_behind_the_host(dispatcher):  # 1.9, 4.8
@@ -48,8 +64,8 @@ def test_nothing_stands_behind_the_host(dispatcher):  # 1.9, 4.8
     own.f = f
     dispatcher.register(fast)
     dispatcher.register(own)
-    (record,) = dispatcher._built()._records
-    candidates = dispatcher._dispatch.routing.candidates
+    (record,) = dispatcher._machinery.records
+    candidates = dispatcher._machinery.decider.routing.candidates
 
     def names(choice, state):
         return [(c.name, c.runs_host) for c in candidates(record, Choice(choice, is_order=True), "argument", state)]

@@ -71,11 +71,11 @@ def test_a_module_that_creates_none(module):
 
 def test_a_forked_child_opens_the_locks_of_every_dispatcher():  # 2.9
     dispatcher = BackendDispatcher(entrypoint_group="fork.backends", host_name="fork_host")
-    entry = dispatcher._registry.read(RegisteredRecord("mine", Dispatcher))
-    dispatcher._registry.add(entry)
-    lock = dispatcher._registry._lock
+    entry = dispatcher._machinery.registry.read(RegisteredRecord("mine", Dispatcher))
+    dispatcher._machinery.registry.add(entry)
+    lock = dispatcher._machinery.registry._lock
     entry.loading = {-1}  # A thread of the parent.
     gc.collect()  # The stand-ins of other tests.
     _after_fork()
     assert entry.loading == set()
-    assert dispatcher._registry._lock is not lock
+    assert dispatcher._machinery.registry._lock is not lock

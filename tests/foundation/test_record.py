@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import copy
-import gc
 import pickle
-from types import SimpleNamespace
 
 import pytest
 
-from scverse_backends._calls.records import LiveRecords
 from scverse_backends._foundation.record import Record
 
 
@@ -61,23 +58,3 @@ def test_pickling():
 
     explanation = Explanation("f", "fast", "argument", "fast", "runs")
     assert pickle.loads(pickle.dumps(explanation)) == explanation
-
-
-class Function:
-    pass
-
-
-def test_records_of_what_lives():
-    records, functions = LiveRecords(), [Function(), Function()]
-    made = [SimpleNamespace(name=index) for index, _ in enumerate(functions)]
-    for record, function in zip(made, functions, strict=True):
-        records.add(record, function)
-    assert list(records) == made
-    assert made[0].wrapper_ref() is functions[0]
-    walk = iter(records)
-    next(walk)
-    functions.clear()
-    function = None
-    gc.collect()
-    assert list(walk) == []  # Gone while somebody walks.
-    assert list(records) == []

@@ -10,11 +10,13 @@ import sys
 import textwrap
 import uuid
 import warnings
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from scverse_backends import BackendDispatcher
+from scverse_backends._foundation.unseen import unseen
 from scverse_backends._foundation.warner import Warner
 from scverse_backends.exceptions import DroppedArgumentWarning, FallbackWarning, UntrustedBackendWarning
 
@@ -401,6 +403,12 @@ def test_where_every_frame_is_skipped_the_outermost_stands_for_the_user() -> Non
     while frame is not None:
         stack.append(frame.f_code)
         last, frame = frame, frame.f_back
+
+    @unseen
+    def wrapper(record: Any) -> None:
+        # A frame of ours, in which the record of the function says what stands around it.
+        Warner("lab", ["lab"]).warn(FallbackWarning("nobody"))
+
     with pytest.warns(FallbackWarning) as caught:
-        Warner("lab", ["lab"]).warn(FallbackWarning("nobody"), stack)
+        wrapper(SimpleNamespace(codes=lambda: stack))
     assert caught[0].filename == last.f_code.co_filename

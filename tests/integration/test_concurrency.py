@@ -189,6 +189,8 @@ def redecorate():
         def double(x, *, scale=1):
             "Double."
             return ("cpu", x)
+        # As if its module were loaded again: another function of that name would be a rival.
+        double.__module__, double.__qualname__ = "hosted", "double"
         made.append(hosted.dispatcher.backend_dispatch(double))
 def use(name):
     for _ in range(20):
@@ -535,7 +537,7 @@ thread.start()
 entered.wait()
 def child():
     # The thread that was loading is gone, and a new one may get its number: nothing of it may be left.
-    [entry] = hosted.dispatcher._registry.known_entries()
+    [entry] = hosted.dispatcher._machinery.registry.known_entries()
     assert not entry.loading
 status = in_child(child)
 gate.set()

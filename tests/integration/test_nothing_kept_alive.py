@@ -115,7 +115,7 @@ def test_a_thousand_reloads_leave_one_function(dispatcher):  # section 10
     for _ in range(1000):
         double = decorated(dispatcher)
     gc.collect()
-    assert len(list(dispatcher._records)) == 1
+    assert len(list(dispatcher._machinery.records)) == 1
     assert double(1, backend="mine") == ("mine", 1)
 
 

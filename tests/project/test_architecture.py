@@ -25,6 +25,7 @@ HOUSE = (
     "_signatures",
     "_calls",
     "_reports",
+    "_scopes",
     "_settings",
     "_machinery",
     "_protocols",

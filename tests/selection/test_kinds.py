@@ -21,7 +21,7 @@ from unittest.mock import create_autospec
 import pytest
 
 from scverse_backends import BackendDispatcher
-from scverse_backends.exceptions import FallbackWarning, UnknownBackendError
+from scverse_backends.exceptions import FallbackWarning
 
 dispatcher = BackendDispatcher(entrypoint_group="kinds.backends", host_name="kinds_host", untrusted="allow")
 settings = dispatcher.settings
@@ -192,7 +192,7 @@ def test_wrong_calls_fail_at_the_call():
 
 def test_traces_last_to_the_end_of_the_body(monkeypatch):  # 7.3
     clock = iter(range(1000))
-    monkeypatch.setattr("scverse_backends._calls.functions.perf_counter", lambda: next(clock))
+    monkeypatch.setattr("scverse_backends._selection.trace.perf_counter", lambda: next(clock))
     with settings.trace() as calls:
         generator = steps(2, backend="fast")
         next(generator)
@@ -226,15 +226,17 @@ def test_traces_of_bodies_that_end_otherwise():  # 7.3
         assert len(asyncio.run(collect(stream(2)))) == 2
     # Dispatched calls inside the bodies are recorded too.
     found = [
-        (call.function, type(call.exception), call.seconds is not None) for call in calls if call.function != "inner"
+        (call.function, str(call.exception).partition(":")[0], call.seconds is not None)
+        for call in calls
+        if call.function != "inner"
     ]
     assert found == [
-        ("steps", type(None), True),
-        ("steps", Error, True),
-        ("steps", TypeError, True),
-        ("steps", UnknownBackendError, True),
-        ("later", type(None), True),
-        ("stream", type(None), True),
+        ("steps", "None", True),
+        ("steps", "Error", True),
+        ("steps", "TypeError", True),
+        ("steps", "UnknownBackendError", True),
+        ("later", "None", True),
+        ("stream", "None", True),
     ]
 
 

@@ -111,8 +111,3 @@ def test_what_a_body_opened_and_closed_outside_its_call_stays(variable):  # 1.4
 
     after = call(variable, outer, inner, body)
     assert (after.scopes, after.running, after.traces) == ((opened,), (), ("trace",))
-
-
-def test_within_puts_scopes_around_all_others():
-    outer, inner = Scope(1, FAST, None), Scope(2, OTHER, None)
-    assert State((inner,)).within((outer,)).scopes == (outer, inner)

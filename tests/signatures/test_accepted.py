@@ -143,7 +143,7 @@ def test_options_of_other_backends_are_not_those_of_who_wraps_the_host() -> None
     assert list(inspect.signature(score).parameters) == ["x", "n", "batch", "opt", "backend"]
     assert score(1, opt=3, n=2, backend="late") == (3, {"n": 2})
     with pytest.raises(TypeError, match=r"'batch'.* Loaded backends that do: 'first'"):
-        score(1, batch=3, backend="late")
+        score(1, batch=4, backend="late")
 
 
 @pytest.mark.parametrize(

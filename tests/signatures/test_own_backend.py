@@ -307,7 +307,10 @@ def test_two_functions_that_look_for_one_attribute_are_reported() -> None:
     def second(x: Any) -> Any:
         return x
 
-    kept = [lab.backend_dispatch(name="umap")(first), lab.backend_dispatch(name="umap")(second)]
+    kept = [lab.backend_dispatch(name="umap")(first)]
+    with pytest.warns(BackendConflictWarning, match="both look for 'umap'") as caught:
+        kept.append(lab.backend_dispatch(name="umap")(second))
+    assert caught[0].filename == __file__
     with pytest.warns(BackendConflictWarning, match="both look for 'umap'") as caught:
         lab.discover()
     assert "first" in str(caught[0].message)

@@ -321,7 +321,7 @@ def test_a_failing_check_keeps_its_own_message(host):
 
 def test_watching_ends_with_the_check(host):
     conform(host, {"double": call(host)}, require_dispatch=True)
-    assert host.d._built().dispatch.observers == ()
+    assert host.d._machinery.decider.observers == ()
     assert host.double(2, backend="fast") == 4
 
 

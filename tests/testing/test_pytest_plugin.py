@@ -257,7 +257,7 @@ def test_nothing_stays_selected_after_the_run(suite):
     )
     host = builtins.__dict__.pop("kept_by_test")
     assert host.settings.backend == "cpu"
-    assert host.dispatcher._built().dispatch.observers == ()
+    assert host.dispatcher._machinery.decider.observers == ()
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,12 @@ from types import SimpleNamespace
 import pytest
 
 from scverse_backends import BackendDispatcher
-from scverse_backends.exceptions import FallbackWarning, UnknownBackendError, UntrustedBackendWarning
+from scverse_backends.exceptions import (
+    BackendConflictWarning,
+    FallbackWarning,
+    UnknownBackendError,
+    UntrustedBackendWarning,
+)
 from scverse_backends.testing import check_backend, isolated, temporary_backend
 
 
@@ -297,9 +302,11 @@ def test_functions_decorated_inside_work_but_are_no_longer_listed(d, score):
         def late(x):
             return x
 
-        @d.backend_dispatch(name="score")
-        def score_for_a_while(x, *, option=1):
+        def other(x, *, option=1):
             return "other"
+
+        with pytest.warns(BackendConflictWarning, match="both look for 'score'"):
+            score_for_a_while = d.backend_dispatch(name="score")(other)
 
         assert d.functions() == {"late": late, "score": score_for_a_while}
         d.settings.backend = "cpu"
@@ -321,7 +328,7 @@ def test_what_was_decorated_inside_can_be_forgotten(d, score):
         late = d.backend_dispatch(lambda x: x)
     del late
     gc.collect()
-    assert list(d._records._unlisted) == []
+    assert list(d._machinery.records._unlisted) == []
     assert d.functions() == {"score": score}
 
 

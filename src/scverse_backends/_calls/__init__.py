@@ -1,14 +1,25 @@
 """From a call to the function that runs it: decorate, decide, run.
 
-``functions`` and ``classes`` decorate, ``dispatch`` decides who runs a call (``routing`` goes through the names of a
-selection, ``implementations`` asks a backend for its function), ``merge`` shows the options of the backends in the
-host's functions.
+``functions`` and ``classes`` decorate. A call begins in ``wrapper``, the decorated function. It asks ``decide`` what
+runs: ``routing`` goes through the names of the selection, ``implementations`` asks a backend for its function, and what
+comes out is a :class:`~scverse_backends._calls.decision.Decision`. ``merge`` shows the options of the backends in the
+host's functions, ``options`` looks after those that a scope gives, ``dispatched`` is what is known of each function.
 
-Rule: decide, then call. The machinery returns what to run; the decorated function runs it.
+Rule: decide, then call. Only the decorated function calls what was decided (``wrapper``, for classes the metaclass).
 
 A door: it imports nothing, since import time is a promise. Other rooms import only the modules that it names.
 """
 
 from __future__ import annotations
 
-__all__ = ["classes", "dispatch", "dispatched", "functions", "implementations", "merge", "records"]
+__all__ = [
+    "classes",
+    "decide",
+    "decision",
+    "dispatched",
+    "functions",
+    "implementations",
+    "merge",
+    "options",
+    "wrapper",
+]

@@ -12,9 +12,16 @@ from annotationlib import Format  # noqa: E402 - see above.
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Callable, Mapping
+    from typing import Any, Protocol
 
-    from scverse_backends._calls.dispatched import Dispatched
+    class Annotated(Protocol):
+        """The record of a decorated function, as far as its annotations go."""
+
+        function: Callable[..., Any]
+
+        def added_annotations(self) -> dict[str, Any]: ...
+        def annotations(self, host: Mapping[str, Any], added: Mapping[str, Any]) -> dict[str, Any]: ...
 
 
 class Annotate:
@@ -22,7 +29,7 @@ class Annotate:
 
     __slots__ = ("_record",)
 
-    def __init__(self, record: Dispatched) -> None:
+    def __init__(self, record: Annotated) -> None:
         self._record = record
 
     def __call__(self, format: Format, /) -> dict[str, Any]:  # noqa: A002 - the protocol's word.

@@ -17,8 +17,9 @@ from weakref import ref
 from scverse_backends._calls.dispatched import Dispatched
 from scverse_backends._calls.rebuild import with_metaclass
 from scverse_backends._docstrings.splice import add_backend_parameter
-from scverse_backends._selection.state import CPU_CHOICE
-from scverse_backends._signatures.arguments import BACKEND_PARAMETER
+from scverse_backends._foundation.labels import BACKEND_PARAMETER
+from scverse_backends._foundation.unseen import unseen
+from scverse_backends._selection.state import CPU_CHOICE, Entered
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,8 +27,21 @@ if TYPE_CHECKING:
     from inspect import Signature
     from typing import Any
 
-    from scverse_backends._calls.dispatch import Dispatch
+    from scverse_backends._calls.decision import Decision
+    from scverse_backends._foundation.foreign import Attempt
     from scverse_backends._selection.selection import Selection
+
+    class Gate(Protocol):
+        """What decides the calls of a dispatcher."""
+
+        selection: Selection
+
+        def decide(
+            self, record: Dispatched, requested: object, args: tuple[Any, ...], kwargs: dict[str, Any]
+        ) -> Decision | Attempt: ...
+        def failed(self, record: Dispatched, *call: Any) -> Decision | Attempt | None: ...
+        def adopt(self, record: Dispatched) -> None: ...
+
 
 _HEAP_TYPE = 1 << 9
 _BASE_TYPE = 1 << 10
@@ -61,13 +75,13 @@ class ClassCell:
 class DispatchedClass:
     """What a decorated class knows of its dispatching. Inherited by its subclasses, which it does not apply to."""
 
-    __slots__ = ("cell", "cls", "dispatch", "record", "selection")
+    __slots__ = ("cell", "cls", "gate", "record", "selection")
 
-    def __init__(self, cell: ClassCell, dispatch: Dispatch, record: Dispatched) -> None:
+    def __init__(self, cell: ClassCell, gate: Gate, record: Dispatched) -> None:
         self.cls: type = cell.get()
         self.cell = cell
-        self.dispatch = dispatch
-        self.selection: Selection = dispatch.selection
+        self.gate = gate
+        self.selection: Selection = gate.selection
         self.record = record
 
     def move_to(self, cls: type) -> None:
@@ -76,13 +90,16 @@ class DispatchedClass:
         self.cell.put(cls)
         self.record.forget_host()
         self.record.wrapper_ref = ref(cls)
-        self.dispatch.adopt(self.record)
+        self.gate.adopt(self.record)
 
 
+@unseen
 def _make_call(forward: Any) -> Callable[..., Any]:
     """Return the ``__call__`` of a metaclass, in front of the one that constructs instances."""
     # Binding the class costs less than copying the arguments behind it.
     bound = forward.__get__
+    # Of a frame's variables, those of the function around it count as well, and cost a call nothing.
+    __tracebackhide__ = True
 
     def __call__(cls: Any, *args: Any, backend: Any = _UNSET, **kwargs: Any) -> Any:  # noqa: N807 - it becomes one.
         known = cls.__backend_class__
@@ -93,15 +110,31 @@ def _make_call(forward: Any) -> Callable[..., Any]:
                 try:
                     return bound(cls)(*args, **kwargs)
                 except TypeError as error:
-                    if known.cls is cls:
-                        known.dispatch.explain_type_error(known.record, error, kwargs)
-                    raise
+                    decision = known.gate.failed(known.record, None, args, kwargs, error) if known.cls is cls else None
+                    if decision is None:
+                        raise
+            else:
+                decision = None
             backend = None
-        elif known.cls is not cls:
-            kwargs[BACKEND_PARAMETER] = backend
+        else:
+            decision = None
+            if known.cls is not cls:
+                kwargs[BACKEND_PARAMETER] = backend
         if known.cls is not cls:
             return bound(cls)(*args, **kwargs)
-        return known.dispatch.call(known.record, backend, args, kwargs)
+        record = known.record
+        if decision is None:
+            decision = known.gate.decide(record, backend, args, kwargs)
+        while __tracebackhide__ and not decision.failed:
+            try:
+                with Entered(known.selection.variable, decision.inner):
+                    return decision.returned(decision.implementation(*decision.args, **decision.kwargs))
+            except BaseException as error:
+                again = known.gate.failed(record, backend, args, kwargs, error, None, decision)
+                if again is None:
+                    raise
+                decision = again
+        raise decision.error()
 
     return __call__
 
@@ -204,8 +237,13 @@ def _constructor(cell: ClassCell, forward: Callable[..., Any]) -> Callable[..., 
 
     cls = cell.get()
     construct.__name__, construct.__qualname__, construct.__module__ = cls.__name__, cls.__qualname__, cls.__module__
+
+    def bound() -> Callable[..., Any]:
+        called: Callable[..., Any] = forward.__get__(cell.get())
+        return called
+
     construction: Any = construct
-    construction.signature = signature
+    construction.signature, construction.bound = signature, bound
     return construct
 
 
@@ -268,7 +306,7 @@ def _takes_anything(signature: Signature) -> bool:
     return kinds == [inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD]
 
 
-def dispatch_class(dispatch: Dispatch, cls: Any, *, name: str | None) -> tuple[type, Dispatched]:
+def dispatch_class(gate: Gate, cls: Any, *, name: str | None, never_drop: frozenset[str]) -> tuple[type, Dispatched]:
     """Decorate one host class.
 
     Raises
@@ -294,7 +332,8 @@ def dispatch_class(dispatch: Dispatch, cls: Any, *, name: str | None) -> tuple[t
         _mark_concrete(built)
     record = Dispatched(constructor, name if name is not None else cls.__name__)
     record.is_class = True
-    known = DispatchedClass(cell, dispatch, record)
+    record.never_drop = never_drop
+    known = DispatchedClass(cell, gate, record)
     type.__setattr__(built, ATTRIBUTE, known)
     type.__setattr__(built, "__signature__", ClassSignature(known, own_signature))
     doc = built.__doc__

@@ -1,22 +1,14 @@
-"""What is known of one decorated host function: how it is called, what it shows, and its compiled plans."""
+"""What is known of the decorated host functions: how each is called, what it shows, and which are alive."""
 
 from __future__ import annotations
 
 import sys
+from _weakref import ref  # The built-in that `weakref` has it from, and which costs a millisecond less to import.
 from types import FunctionType
-from weakref import ref
 
-from scverse_backends._foundation.labels import CPU
-from scverse_backends._signatures.accepted import signature_of
-from scverse_backends._signatures.arguments import BACKEND_PARAMETER, Names
-from scverse_backends._signatures.merged import (
-    BACKEND_ANNOTATION,
-    is_evaluated,
-    merged_parameters,
-    with_parameters,
-)
-from scverse_backends._signatures.merged_signature import MergedSignature
+from scverse_backends._foundation.labels import BACKEND_PARAMETER
 from scverse_backends._signatures.plan import NO_PLAN
+from scverse_backends._signatures.shown import BACKEND_ANNOTATION, MergedSignature
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +18,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from scverse_backends._discovery.adapters import Backend
+    from scverse_backends._selection.kinds import Drive
+    from scverse_backends._signatures.arguments import Names
     from scverse_backends._signatures.merged import Contribution
     from scverse_backends._signatures.own_backend import OwnBackend
     from scverse_backends._signatures.plan import Plan
@@ -34,7 +28,6 @@ if TYPE_CHECKING:
 
 _NOTHING: Mapping[Any, Any] = {}
 _NO_NAMES: frozenset[str] = frozenset()
-_ONLY_THE_HOST: Mapping[object, None] = {CPU: None}
 
 
 class Dispatched:
@@ -50,11 +43,12 @@ class Dispatched:
         "_shown",
         "attribute",
         "contributions",
-        "cpu_states",
         "current",
-        "dispatch",
+        "drive",
         "function",
+        "gate",
         "is_class",
+        "never_drop",
         "own_backend",
         "pinned",
         "plans",
@@ -67,20 +61,24 @@ class Dispatched:
 
     def __init__(self, function: Callable[..., Any], attribute: str, renamed: Renamed = _NOTHING) -> None:
         self.function = function
-        """The host's implementation."""
+        """The host's function; of a class, what stands for its construction."""
         self.attribute = attribute
         """What adapters are asked for."""
         self.renamed = renamed
-        self.dispatch: Any = None
-        """What runs the calls, so that a record which was pickled is known to its dispatcher again."""
+        self.never_drop = _NO_NAMES
+        """Parameters that no call loses: a backend that lacks one declines the call that gives it."""
+        self.gate: Any = None
+        """What decides the calls, so that a record which was pickled is known to its dispatcher again."""
         self.is_class = False
         """Whether this is a class, whose construction dispatches."""
+        self.drive: Drive | None = None
+        """Present where the body runs in steps after the call."""
         self.own_backend: OwnBackend | None = None
         """Present where the host function has a parameter ``backend`` of its own."""
-        self.current: Any = NO_PLAN
+        self.current: Plan = NO_PLAN
         """The plan of the last call on a backend that was selected by setting or scope. Only ever a cache."""
-        self.pinned: Mapping[object, Plan | None] = _ONLY_THE_HOST
-        """The plans of the last calls that said ``backend=``, by what they said, and none for the host. A cache."""
+        self.pinned: Mapping[object, Plan] = _NOTHING
+        """The plans of the last calls that said ``backend=``, by what they said. Only ever a cache."""
         self.plans: Mapping[Backend, Plan] = _NOTHING
         self.contributions: Mapping[str, tuple[Contribution, ...]] = _NOTHING
         """The options that backends add, by backend. Replaced, never changed in place."""
@@ -88,8 +86,6 @@ class Dispatched:
         """Which backend each contribution was read from."""
         self.unsettled: frozenset[str] = _NO_NAMES
         """The options whose default only a backend could tell, so that a placeholder may be given for them."""
-        self.cpu_states: tuple[Any, Any] = (None, None)
-        """The state outside and inside the last call that said ``backend="cpu"``."""
         self.written: tuple[Any, ...] = ()
         """What merging found before it wrote, for each function that shows merged text."""
         self.wrapper_ref: Callable[[], Any] = _no_wrapper
@@ -98,13 +94,15 @@ class Dispatched:
 
     def __reduce__(self) -> tuple[Any, ...]:
         made_from = (self.function, self.attribute, dict(self.renamed))
-        return Dispatched, made_from, (self.own_backend, self.is_class, self.wrapper_ref(), self.dispatch)
+        kept = (self.own_backend, self.is_class, self.drive, self.never_drop)
+        return Dispatched, made_from, (kept, self.wrapper_ref(), self.gate)
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self.own_backend, self.is_class, wrapper, self.dispatch = state
+        kept, wrapper, self.gate = state
+        self.own_backend, self.is_class, self.drive, self.never_drop = kept
         self.wrapper_ref = ref(wrapper)
-        if self.dispatch is not None:
-            self.dispatch.adopt(self)
+        if self.gate is not None:
+            self.gate.adopt(self)
 
     @property
     def name(self) -> str:
@@ -140,6 +138,8 @@ class Dispatched:
             construct: Any = self.function
             signature: Signature = construct.signature()
             return signature
+        from scverse_backends._signatures.accepted import signature_of  # Importing a host need not pay for it.
+
         signature = signature_of(self.function)
         return signature if self.own_backend is None else self.own_backend.in_signature(signature)
 
@@ -147,8 +147,23 @@ class Dispatched:
         """Return what the host function accepts."""
         names = self._host_names
         if names is None:
+            from scverse_backends._signatures.arguments import Names  # As above.
+
             names = self._host_names = Names(self.host_signature().parameters.values())
         return names
+
+    def host_implementation(self) -> Callable[..., Any]:
+        """Return what is called where the host runs a call."""
+        if self.is_class:
+            construct: Any = self.function
+            bound: Callable[..., Any] = construct.bound()
+            return bound
+        return self.function
+
+    @property
+    def keeps_plans(self) -> bool:
+        """Whether what was decided for one call holds for the next: its arguments reach a backend as they are."""
+        return self.drive is None and self.own_backend is None
 
     def keep_plan(self, plan: Plan) -> None:
         """Keep the plan for the backend's latest implementation."""
@@ -157,13 +172,37 @@ class Dispatched:
     def forget_plans(self) -> None:
         """Compile anew from now on: a backend came or went."""
         self.current = NO_PLAN
-        self.pinned = _ONLY_THE_HOST
+        self.pinned = _NOTHING
         self.plans = _NOTHING
 
     def forget_host(self) -> None:
         """Look at the host's signature anew: its class was built anew."""
         self._host_names = self._shown = None
         self.forget_plans()
+
+    # -- options that only backends have -------------------------------------------------------------------------------
+
+    def is_unset(self, name: str, value: Any) -> bool:
+        """Whether an option of a backend stands at the default that the signature shows: nobody gave it.
+
+        Decorators that bind a call by the signature and fill in its defaults give every option so.
+        """
+        if not self.contributions or name in self.host_names().all:
+            return False
+        from scverse_backends._signatures.arguments import Placeholder  # As above.
+        from scverse_backends._signatures.defaults import at_default
+
+        shown = self.signature(self.contributions).parameters.get(name)
+        return isinstance(value, Placeholder) or (shown is not None and at_default(value, shown.default))
+
+    def without_unset(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Return keywords without the options of backends that nobody gave.
+
+        A host that takes any keyword gets them, since a caller may well mean what the host makes of them.
+        """
+        if self.contributions and not self.host_names().takes_any:
+            return {name: value for name, value in kwargs.items() if not self.is_unset(name, value)}
+        return kwargs
 
     # -- what it shows -----------------------------------------------------------------------------------------------
 
@@ -175,21 +214,43 @@ class Dispatched:
         """Return the signature with what backends contribute, or contributed once."""
         shown = self._shown
         if shown is None or shown[0] is not found:
+            from scverse_backends._signatures.merged import merged_parameters, with_parameters  # As above.
+
             shown = (found, with_parameters(self.host_signature(), merged_parameters(found)))
             self._shown = shown
         return shown[1]
 
     def added_annotations(self) -> dict[str, Any]:
         """Return the annotations that are not the host's: those that are usable objects, and ``backend``."""
-        added = {p.name: p.annotation for p in merged_parameters(self.contributions) if is_evaluated(p.annotation)}
+        added: dict[str, Any] = {}
+        if self.contributions:
+            from scverse_backends._signatures.merged import is_evaluated, merged_parameters  # As above.
+
+            parameters = merged_parameters(self.contributions)
+            added = {each.name: each.annotation for each in parameters if is_evaluated(each.annotation)}
         added[BACKEND_PARAMETER] = BACKEND_ANNOTATION
         return added
 
     def annotations(self, host: Mapping[str, Any], added: Mapping[str, Any]) -> dict[str, Any]:
         """Return the host's annotations with the added ones, the result's last."""
-        shown = dict(host) if self.own_backend is None else self.own_backend.in_annotations(host)
+        shown = dict(host) if self.own_backend is None else self.own_backend.renamed(host)
         returned = {"return": shown.pop("return")} if "return" in shown else {}
         return {**shown, **added, **returned}
+
+    def annotate(self, wrapper: Any) -> None:
+        """Show the annotations of ``backend`` and of the merged options beside the host's."""
+        if sys.version_info >= (3, 14):  # Python 3.14 and later.
+            from scverse_backends._calls.annotate import Annotate
+
+            # Setting it anew empties Python's own cache.
+            wrapper.__annotate__ = Annotate(self)
+        else:
+            host = getattr(self.function, "__annotations__", {})
+            # Decorators outside ours share this very dictionary, so it is changed in place.
+            shown: dict[str, Any] = wrapper.__annotations__
+            merged = self.annotations(host, self.added_annotations())
+            shown.clear()
+            shown.update(merged)
 
     # -- where it is seen --------------------------------------------------------------------------------------------
 
@@ -208,6 +269,14 @@ class Dispatched:
         seen = _found_in_module(wrapper)
         path = list(_unwrapped(seen, wrapper)) if seen is not None else []
         yield from path or [wrapper]
+
+    def is_being_defined(self) -> bool:
+        """Whether its module is still being imported and does not show it yet: decorators may still come."""
+        wrapper = self.wrapper_ref()
+        module = sys.modules.get(getattr(wrapper, "__module__", None) or "")
+        if not getattr(getattr(module, "__spec__", None), "_initializing", False):
+            return False
+        return next(_unwrapped(_found_in_module(wrapper), wrapper), None) is None
 
     def codes(self) -> Iterator[CodeType]:
         """Yield the code of the functions along the whole chain, the host's own last."""
@@ -259,3 +328,72 @@ def leads_to(function: Any, goal: Any) -> bool:
         raise
     except BaseException:  # noqa: BLE001 - a foreign ``__wrapped__``.
         return False
+
+
+# -- those that are alive ----------------------------------------------------------------------------------------------
+
+
+class _WrapperRef(ref):  # type: ignore[type-arg]  # its referent is of no one type.
+    """A weak reference to a decorated function or class, with its record."""
+
+    __slots__ = ("record",)
+
+    record: Dispatched
+
+
+class LiveRecords:
+    """The records of the functions that are alive, in the order of decoration."""
+
+    __slots__ = ("_by_attribute", "_forget", "_refs", "_unlisted")
+
+    def __init__(self) -> None:
+        refs: dict[int, _WrapperRef] = {}
+        unlisted: set[int] = set()
+        by_attribute: dict[str, list[_WrapperRef]] = {}
+        self._refs = refs
+        self._unlisted = unlisted
+        self._by_attribute = by_attribute
+
+        # One function for all references, since there are as many of them as decorated functions.
+        def forget(dead: ref[Any]) -> None:
+            known = refs.pop(id(dead), None)
+            unlisted.discard(id(dead))
+            if known is not None:
+                by_attribute[known.record.attribute].remove(known)
+
+        self._forget = forget
+
+    def add(self, record: Dispatched, wrapper: Any) -> None:
+        """Keep sight of a record for as long as what was decorated lives."""
+        reference = _WrapperRef(wrapper, self._forget)
+        reference.record = record
+        record.wrapper_ref = reference
+        self._refs[id(reference)] = reference
+        self._by_attribute.setdefault(record.attribute, []).append(reference)
+
+    def rivals(self, record: Dispatched) -> list[Dispatched]:
+        """Return the records of other functions that look for the same adapter attribute.
+
+        Decorating the same function again, as reloading a module does, makes no rival.
+        """
+        references = self._by_attribute.get(record.attribute, ())
+        if len(references) < 2:
+            return []
+        others = [one.record for one in list(references) if id(one) not in self._unlisted and one() is not None]
+        return [other for other in others if other.place != record.place]
+
+    def listed(self) -> list[Dispatched]:
+        """Return the records of what the host offers: all but what was decorated for a while only."""
+        references = [reference for key, reference in list(self._refs.items()) if key not in self._unlisted]
+        return [reference.record for reference in references if reference() is not None]
+
+    def snapshot(self) -> Callable[[], None]:
+        """Return a function that no longer lists what is decorated from now on; it works for as long as it lives."""
+        known = dict(self._refs)  # Kept alive, so that no identity is used twice.
+        return lambda: self._unlisted.update(set(self._refs).difference(known))
+
+    def __iter__(self) -> Iterator[Dispatched]:
+        # A copy, since another thread may decorate while this one walks.
+        for reference in list(self._refs.values()):
+            if reference() is not None:
+                yield reference.record

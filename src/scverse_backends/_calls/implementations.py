@@ -6,11 +6,13 @@ from types import MethodType
 
 from scverse_backends._discovery.exports import MISSING, exported
 from scverse_backends._foundation import log
-from scverse_backends._foundation.foreign import describe_error
-from scverse_backends._selection.state import run_in
+from scverse_backends._foundation.foreign import CallError, describe_error
+from scverse_backends._foundation.labels import CPU, listing
+from scverse_backends._selection.state import Entered
 from scverse_backends._signatures.accepted import implementation_signature
 from scverse_backends._signatures.arguments import InvalidCall, bind
-from scverse_backends._signatures.plan import Plan, compile_router
+from scverse_backends._signatures.plan import Plan
+from scverse_backends._signatures.router import Arranged, compile_router
 from scverse_backends.exceptions import BackendContractError, BackendLoadError
 
 TYPE_CHECKING = False
@@ -20,9 +22,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from scverse_backends._calls.dispatched import Dispatched
+    from scverse_backends._calls.merge import Merger
     from scverse_backends._discovery.adapters import Backend
     from scverse_backends._selection.state import State
     from scverse_backends._signatures.arguments import Given
+    from scverse_backends._signatures.router import Router
 
 _NO_SENTENCE = "it did not say why"
 
@@ -30,19 +34,12 @@ _NO_SENTENCE = "it did not say why"
 class Implementations:
     """What the backends of one dispatcher implement."""
 
-    __slots__ = ("_host", "_merge", "_unexpected", "_variable")
+    __slots__ = ("_host", "_merger", "_variable")
 
-    def __init__(
-        self,
-        host: str,
-        variable: ContextVar[State],
-        merge: Callable[[Dispatched, Backend, Any], None],
-        unexpected: Callable[[Dispatched, str, str], str | None],
-    ) -> None:
+    def __init__(self, host: str, variable: ContextVar[State], merger: Merger) -> None:
         self._host = host
         self._variable = variable
-        self._merge = merge
-        self._unexpected = unexpected
+        self._merger = merger
 
     def plan(self, record: Dispatched, backend: Backend) -> Plan | None:
         """Ask the adapter for its implementation, and compile a plan unless there is one for that very object."""
@@ -51,12 +48,28 @@ class Implementations:
             return None
         plan = record.plans.get(backend)
         if plan is None or not plan.is_for(implementation):
+            self._check_rivals(record, backend)
             self._check_export(record, backend, implementation)
             # First, since a plan depends on what is merged.
-            self._merge(record, backend, implementation)
+            self._merger.merge(record, backend, implementation)
             plan = self._compile(record, backend, implementation)
             record.keep_plan(plan)
         return plan
+
+    def _check_rivals(self, record: Dispatched, backend: Backend) -> None:
+        """Refuse to run a backend's function where two host functions look for it: it can be meant for one only."""
+        rivals = self._merger.rivals(record)
+        if rivals:
+            raise BackendContractError(
+                f"Two functions of {self._host} look for {record.attribute!r} in backends: {record.place} and "
+                f"{rivals[0].place}. Backend {backend.name!r} has one function of that name, meant for either. "
+                f"Use backend='cpu', and ask the authors of {self._host} to give one of the two another name: "
+                f"@backend_dispatch(name=...).",
+                host=self._host,
+                backend=backend.name,
+                distribution=backend.distribution,
+                function=record.name,
+            )
 
     def _check_export(self, record: Dispatched, backend: Backend, implementation: Any) -> None:
         if record.is_class:
@@ -127,49 +140,68 @@ class Implementations:
 
     def arrange(
         self, record: Dispatched, plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any], state: State
-    ) -> tuple[Any, dict[str, Any], list[str]]:
-        """Map the arguments of a call; returns those for the implementation, and the names that it does not know."""
+    ) -> Arranged:
+        """Map the arguments of a call to those of an implementation."""
         router = plan.router
         given = self.bind(record, plan, args, kwargs)
         if router is None:
-            return args, kwargs, []
+            return Arranged(args, kwargs)
+        scoped = self._add_scoped_options(plan, router, given, state)
         try:
             # The host's converters see the selection that the call is made under.
-            arranged: tuple[Any, dict[str, Any], list[str]]
-            arranged = run_in(self._variable, self._variable.get(), state, router.arrange, given)
+            with Entered(self._variable, state):
+                arranged = router.arrange(given)
         except BackendContractError as error:
             error.host, error.distribution = self._host, plan.backend.distribution
             raise
+        arranged.scoped = scoped
         return arranged
 
-    def bind(self, record: Dispatched, plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Given:
+    def _add_scoped_options(self, plan: Plan, router: Router, given: Given, state: State) -> dict[str, Any]:
+        """Add the options that scopes give to the ones that the caller gave, which win."""
+        added: dict[str, Any] = {}
+        for options in state.given_options():
+            for name, value in options.by_backend.get(plan.backend.name, {}).items():
+                if name in router.options:
+                    options.used.add((plan.backend.name, name))
+                    if name not in given.options:
+                        added[name] = value
+        given.options.update(added)
+        return added
+
+    def bind(self, record: Dispatched, plan: Plan | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Given:
         """Sort the arguments of a call by name.
 
         Raises
         ------
-        TypeError
+        CallError
             If no function of the merged signature takes them; says who would know a keyword.
         """
-        options = plan.router.options if plan.router is not None else frozenset[str]()
+        options = plan.router.options if plan is not None and plan.router is not None else frozenset[str]()
         try:
             constructs = record.constructor is not None
-            return bind(record.plain_name, record.host_names(), options, args, kwargs, constructs=constructs)
+            unset = record.is_unset
+            return bind(record.plain_name, record.host_names(), options, args, kwargs, unset, constructs=constructs)
         except InvalidCall as error:
-            unknown = error.keyword
-            more = self._unexpected(record, unknown, plan.backend.name) if unknown is not None else None
-            raise TypeError(with_more(error, more) if more else str(error)) from None
+            ran = CPU if plan is None else plan.backend.name
+            more = (
+                self._merger.unexpected(record, error.keyword, ran, str(error)) if error.keyword is not None else None
+            )
+            raise CallError(with_more(error, more) if more else str(error)) from None
 
-    def declined(
-        self, record: Dispatched, plan: Plan, args: list[Any], kwargs: dict[str, Any], state: State
-    ) -> str | None:
-        """Ask an implementation whether it can run a call; the answer is why not."""
+    def declined(self, record: Dispatched, plan: Plan, arranged: Arranged, state: State) -> str | None:
+        """Return why an implementation does not run a call, ``None`` where it does."""
+        lacking = [name for name in arranged.dropped if name in record.never_drop]
+        if lacking:
+            return f"lacks {listing(lacking)}"
         if plan.can_run is None:
             return None
         inner = state.running_also(plan.key)
         backend = plan.backend.name
         ask = plan.can_run
         try:
-            answer: object = run_in(self._variable, self._variable.get(), inner, lambda: ask(*args, **kwargs))
+            with Entered(self._variable, inner):
+                answer: object = ask(*arranged.args, **arranged.kwargs)
         except KeyboardInterrupt:
             raise
         except BaseException as error:

@@ -5,7 +5,6 @@ Foreign attributes are read without a lock and kept as contributions; the lock c
 
 from __future__ import annotations
 
-import sys
 from _thread import RLock
 from inspect import Signature
 from weakref import ref
@@ -14,15 +13,15 @@ from scverse_backends._discovery.exports import MISSING, exported, exported_if_l
 from scverse_backends._docstrings.read import parameter_docs
 from scverse_backends._docstrings.splice import Offer, Option, add_options
 from scverse_backends._foundation.foreign import describe_error
-from scverse_backends._foundation.labels import CPU, listing, suggestions
-from scverse_backends._signatures.arguments import BACKEND_PARAMETER, Placeholder
+from scverse_backends._foundation.labels import BACKEND_PARAMETER, CPU, did_you_mean, listing, suggestions
+from scverse_backends._signatures.arguments import Placeholder
 from scverse_backends._signatures.merged import (
     contributions,
     merged_options,
     merged_parameters,
     with_parameters,
 )
-from scverse_backends._signatures.merged_signature import MergedSignature
+from scverse_backends._signatures.shown import MergedSignature
 from scverse_backends.exceptions import BackendLoadWarning
 
 TYPE_CHECKING = False
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, KeysView
     from typing import Any
 
-    from scverse_backends._calls.dispatched import Dispatched
+    from scverse_backends._calls.dispatched import Dispatched, LiveRecords
     from scverse_backends._discovery.adapters import Backend
     from scverse_backends._discovery.registry import Registry
     from scverse_backends._signatures.merged import Contribution
@@ -56,12 +55,18 @@ class Written:
 class Merger:
     """Keeps what the functions of one dispatcher show in step with the backends that are loaded."""
 
-    __slots__ = ("_lock", "_records", "_registry")
+    __slots__ = ("_lock", "_pending", "_records", "_registry")
 
-    def __init__(self, registry: Registry, records: Iterable[Dispatched]) -> None:
+    def __init__(self, registry: Registry, records: LiveRecords) -> None:
         self._registry = registry
         self._records = records
         self._lock = RLock()
+        self._pending: tuple[Dispatched, ...] = ()
+        """Functions that were decorated after a backend was loaded, and into which nothing is merged yet."""
+
+    def rivals(self, record: Dispatched) -> list[Dispatched]:
+        """Return the other functions of the host that look for the same adapter attribute."""
+        return self._records.rivals(record)
 
     def after_fork(self) -> None:
         """Open, in a forked child, the lock that a thread of the parent may have held."""
@@ -69,15 +74,39 @@ class Merger:
 
     def refresh(self) -> None:
         """Merge what is loaded, and take out what is gone, in every function."""
-        available = self._registry.available()
-        for record in self._records:
-            self._update(record, available)
+        self._update_all(self._records)
 
-    def attach(self, record: Dispatched) -> None:
-        """Merge what is loaded already into a function that was just decorated."""
+    def came(self, record: Dispatched) -> None:
+        """Take note of a function that was just decorated.
+
+        Nothing is merged into it yet: decorators outside ours may still format its docstring, and must find none of a
+        backend's braces and per cent signs in it.
+        """
         # Most functions are decorated before anything is listed.
-        if self._registry.known_entries():
-            self._update(record, self._registry.available())
+        if not self._registry.known_entries():
+            return
+        if not self._pending:
+            # What calls have kept would let them pass by the functions that wait.
+            for known in self._records:
+                known.forget_plans()
+        with self._lock:
+            self._pending += (record,)
+
+    def catch_up(self) -> None:
+        """Merge what is loaded into the functions that were decorated since."""
+        if self._pending:
+            with self._lock:
+                pending, self._pending = self._pending, ()
+            self._update_all(pending)
+
+    def _update_all(self, records: Iterable[Dispatched]) -> None:
+        available = self._registry.available()
+        for record in records:
+            if record.is_being_defined():
+                with self._lock:
+                    self._pending += (record,)
+            else:
+                self._update(record, available)
 
     def merge(self, record: Dispatched, backend: Backend, implementation: Any) -> None:
         """Merge what a backend has just provided, perhaps lazily."""
@@ -123,8 +152,18 @@ class Merger:
 
         return restore
 
-    def unexpected(self, record: Dispatched, keyword: str, ran: str) -> str | None:
-        """Say who would know a keyword that what ran does not; nothing where no backend could."""
+    def unexpected(self, record: Dispatched, keyword: str, ran: str, plain: str) -> str | None:
+        """Say who would know a keyword that what ran does not, and which one may have been meant.
+
+        Parameters
+        ----------
+        record, keyword
+            The function, and the keyword that it was given.
+        ran
+            The backend that the call ran on, ``"cpu"`` for the host.
+        plain
+            What Python says, which on some versions has a suggestion of its own.
+        """
         where = "the host implementation" if ran == CPU else f"backend {ran!r}"
         offers = [(option.name, name) for name, found in sorted(record.contributions.items()) for option in found]
         knowing = [name for option, name in offers if option == keyword and name != ran]
@@ -139,6 +178,8 @@ class Merger:
             parts.append(f"Did you mean {BACKEND_PARAMETER!r}, which chooses who runs the call?")
         elif likely and likely[0] in options:
             parts.append(f"Did you mean {likely[0]!r}, an option of backend {options[likely[0]]!r}?")
+        elif "Did you mean" not in plain:
+            parts += [did_you_mean(likely).strip()] if likely else []
         if waiting:
             parts.append(f"Backends not loaded yet may take it: {listing(waiting)}; choose one with backend=.")
         return " ".join(parts) if len(parts) > 1 else None
@@ -211,7 +252,7 @@ def _write(record: Dispatched) -> None:
     wrapper = record.wrapper_ref()
     # The annotations of a class are those of its attributes.
     if wrapper is not None and not record.is_class:
-        write_annotations(record, wrapper)
+        record.annotate(wrapper)
 
 
 def _write_doc(function: Any, written: Written, options: list[Option]) -> None:
@@ -258,19 +299,3 @@ def _options(record: Dispatched) -> list[Option]:
         )
         for name, offers in merged_options(record.contributions).items()
     ]
-
-
-def write_annotations(record: Dispatched, wrapper: Any) -> None:
-    """Show the annotations of ``backend`` and of the merged options beside the host's."""
-    if sys.version_info >= (3, 14):  # Python 3.14 and later.
-        from scverse_backends._calls.annotate import Annotate
-
-        # Setting it anew empties Python's own cache.
-        wrapper.__annotate__ = Annotate(record)
-    else:
-        host = getattr(record.function, "__annotations__", {})
-        # Decorators outside ours share this very dictionary, so it is changed in place.
-        shown: dict[str, Any] = wrapper.__annotations__
-        merged = record.annotations(host, record.added_annotations())
-        shown.clear()
-        shown.update(merged)

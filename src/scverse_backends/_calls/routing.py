@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scverse_backends._calls.decision import Candidate, Decision
 from scverse_backends._foundation import log
 from scverse_backends._foundation.foreign import describe_error
 from scverse_backends._foundation.labels import CPU, listing
@@ -17,7 +18,7 @@ from scverse_backends.exceptions import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from typing import Any
 
     from scverse_backends._calls.dispatched import Dispatched
@@ -28,53 +29,6 @@ if TYPE_CHECKING:
     from scverse_backends._selection.selection import Selection
     from scverse_backends._selection.state import Choice, State
     from scverse_backends._signatures.plan import Plan
-
-
-class Candidate:
-    """What one name of a selection comes to, for one function."""
-
-    __slots__ = ("distribution", "name", "plan", "problem", "reason", "runs_host")
-
-    def __init__(
-        self,
-        name: str,
-        reason: str,
-        *,
-        plan: Plan | None = None,
-        runs_host: bool = False,
-        problem: Exception | None = None,
-        distribution: str | None = None,
-    ) -> None:
-        self.name = name
-        self.distribution = distribution
-        self.reason = reason
-        self.plan = plan
-        self.runs_host = runs_host
-        """Whether this name stands for the host implementation."""
-        self.problem = problem
-        """Why an entry of an order was passed over."""
-
-
-class Route:
-    """What runs, with which arguments, and why."""
-
-    __slots__ = ("args", "executes", "implementation", "kwargs", "plan", "reason")
-
-    def __init__(
-        self,
-        implementation: Callable[..., Any],
-        args: Any,
-        kwargs: dict[str, Any],
-        executes: str,
-        reason: str,
-        plan: Plan | None = None,
-    ) -> None:
-        self.implementation = implementation
-        self.args = args
-        self.kwargs = kwargs
-        self.executes = executes
-        self.reason = reason
-        self.plan = plan
 
 
 class Routing:
@@ -159,50 +113,79 @@ class Routing:
         state: State,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
-    ) -> Route:
+    ) -> Decision:
         """Decide who runs a call that enters a state; what is asked for it runs in that state too.
 
         Raises
         ------
-        BackendError, TypeError
+        BackendError, CallError
             If nobody can, or may.
         """
         if choice is CPU_CHOICE:
-            return Route(record.function, args, kwargs, CPU, f"selected ({source})")
+            return self._on_host(record, args, kwargs, f"selected ({source})")
         attempts: list[Candidate] = []
         for candidate in self.candidates(record, choice, source, state):
             if candidate.runs_host:
-                return Route(record.function, args, kwargs, CPU, _chain(attempts, CPU, candidate.reason))
-            if candidate.plan is not None:
-                plan = candidate.plan
-                call_args, call_kwargs, dropped = self._implementations.arrange(record, plan, args, kwargs, state)
-                declined = self._implementations.declined(record, plan, call_args, call_kwargs, state)
+                return self._on_host(record, args, kwargs, _chain(attempts, CPU, candidate.reason), attempts)
+            plan = candidate.plan
+            if plan is not None:
+                arranged = self._implementations.arrange(record, plan, args, kwargs, state)
+                declined = self._implementations.declined(record, plan, arranged, state)
                 if declined is None:
-                    self._warn_dropped(record, plan, dropped)
-                    reason = _chain(attempts, candidate.name, "runs")
-                    return Route(plan.implementation, call_args, call_kwargs, candidate.name, reason, plan)
+                    self._warn_dropped(record, plan, arranged.dropped)
+                    return Decision(
+                        record,
+                        plan.implementation,
+                        arranged.args,
+                        arranged.kwargs,
+                        candidate.name,
+                        _chain(attempts, candidate.name, "runs"),
+                        plan=plan,
+                        options=arranged.scoped,
+                    )
                 candidate.reason = f"declined: {declined}"
             elif candidate.problem is not None:
                 self._warn_passed_over(record, candidate)
             attempts.append(candidate)
         self._fall_back(record, choice, source, attempts)
-        return Route(record.function, args, kwargs, CPU, _chain(attempts, CPU, "runs as fallback"))
+        return self._on_host(record, args, kwargs, _chain(attempts, CPU, "runs as fallback"), attempts)
+
+    def _on_host(
+        self,
+        record: Dispatched,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        reason: str,
+        attempts: list[Candidate] | None = None,
+    ) -> Decision:
+        """Decide that the host runs a call, after those who could not."""
+        own = record.own_backend
+        if own is not None:
+            self._implementations.bind(record, None, args, kwargs)
+            kwargs = own.for_host(kwargs)
+        note = f"The host ran this call: {_nobody_runs(record, attempts)}." if attempts else None
+        given = record.without_unset(kwargs)
+        return Decision(record, record.host_implementation(), args, given, CPU, reason, note=note)
 
     def _warn_dropped(self, record: Dispatched, plan: Plan, dropped: list[str]) -> None:
-        for name in dropped:
-            known = plan.router is not None and plan.router.knows(name)
-            why = "got another argument's value under that old name" if known else "does not know it"
-            self._warner.warn(
-                DroppedArgumentWarning(
-                    f"{record.name}(): {name!r} has no effect on backend {plan.backend.name!r}, which {why}."
-                    f" Leave it out, or use backend='cpu'.",
-                    backend=plan.backend.name,
-                    distribution=plan.backend.distribution,
-                    function=record.name,
-                    parameter=name,
-                ),
-                record.codes(),
+        if not dropped:
+            return
+        overruled = [name for name in dropped if plan.router is not None and plan.router.knows(name)]
+        unknown = [name for name in dropped if name not in overruled]
+        them, have = ("it", "has") if len(dropped) == 1 else ("them", "have")
+        why = [f"does not know {them if not overruled else listing(unknown)}"] if unknown else []
+        why += [f"got the value of another argument in place of {listing(overruled)}"] if overruled else []
+        self._warner.warn(
+            DroppedArgumentWarning(
+                f"{record.name}(): {listing(dropped)} {have} no effect on backend {plan.backend.name!r}, "
+                f"which {' and '.join(why)}. Leave {them} out, or use backend='cpu'.",
+                backend=plan.backend.name,
+                distribution=plan.backend.distribution,
+                function=record.name,
+                parameter=dropped[0],
+                parameters=tuple(dropped),
             )
+        )
 
     def _warn_passed_over(self, record: Dispatched, candidate: Candidate) -> None:
         self._warner.warn_once(
@@ -212,7 +195,6 @@ class Routing:
                 backend=candidate.name,
                 function=record.name,
             ),
-            record.codes(),
         )
 
     def _fall_back(self, record: Dispatched, choice: Choice, source: str, attempts: list[Candidate]) -> None:
@@ -243,7 +225,6 @@ class Routing:
                     function=record.name,
                     source=source,
                 ),
-                record.codes(),
             )
 
 

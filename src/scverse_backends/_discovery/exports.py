@@ -144,3 +144,12 @@ def declares(adapter: Any, attribute: str) -> bool:
     # What is neither callable nor computed on access is no implementation, and a call would say so.
     # A foreign type, of which nothing is known but what is asked here.
     return not _is_module(static) and (callable(static) or hasattr(type(static), "__get__"))  # pyright: ignore[reportUnknownArgumentType]
+
+
+def may_provide(adapter: Any, attribute: str) -> bool:
+    """Whether an adapter may still provide a name that it does not hold: when asked, or by a property."""
+    if not exports(adapter, attribute) or exported_if_loaded(adapter, attribute) is not MISSING:
+        return False
+    if static_lookup(adapter, attribute) is not MISSING:
+        return declares(adapter, attribute)
+    return static_lookup(adapter, "__getattr__") is not MISSING

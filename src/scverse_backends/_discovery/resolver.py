@@ -34,12 +34,10 @@ _REFUSALS_SHOWN = 2
 class Resolver:
     """Turns names into backends and selections, for one dispatcher."""
 
-    __slots__ = ("_backends", "_choices", "_in_vain", "_registry", "_warner", "host", "known", "warns_untrusted")
+    __slots__ = ("_backends", "_choices", "_in_vain", "_registry", "_warner", "host", "warns_untrusted")
 
     def __init__(self, host: str, registry: Registry, warner: Warner, *, warn_untrusted: bool) -> None:
         self.host = host
-        self.known: dict[object, Choice] = {CPU: CPU_CHOICE}
-        """What calls look their ``backend=`` up in. Only ever a cache: it is emptied when a backend comes or goes."""
         self._choices: dict[tuple[tuple[str, ...], bool], Choice] = {((CPU,), False): CPU_CHOICE}
         self._backends: dict[str, Backend] = {}
         self._in_vain: dict[str, tuple[int, object, BackendError]] = {}
@@ -51,8 +49,6 @@ class Resolver:
         """Resolve anew from now on: a backend came or went."""
         # A new one, so that a search which began before leaves what it finds in the old one.
         self._backends = {}
-        self.known.clear()
-        self.known[CPU] = CPU_CHOICE
 
     @property
     def is_lasting(self) -> bool:
@@ -73,9 +69,7 @@ class Resolver:
         """
         if isinstance(value, str):
             name = self._canonical(plain(value), source, used=used)
-            choice = self._interned((name,), is_order=False)
-            self.known[plain(value)] = choice
-            return choice
+            return self._interned((name,), is_order=False)
         if isinstance(value, _ORDERS):
             return self._order(value, source)
         raise UnknownBackendError(

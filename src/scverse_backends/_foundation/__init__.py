@@ -1,11 +1,11 @@
 """The foundation: how the package speaks, before it knows anything of backends.
 
-Names and their grammar, warnings that land on the user's line, the log, errors of foreign code, immutable records,
-tables, and the list of dispatchers that are alive. Nothing here knows what a backend is.
+Names and their grammar, warnings that land on the user's line, frames that warnings pass over, the log, errors,
+immutable records, tables, and the list of dispatchers that are alive. Nothing here knows what a backend is.
 
 A door: it imports nothing, since import time is a promise. Other rooms import only the modules that it names.
 """
 
 from __future__ import annotations
 
-__all__ = ["foreign", "labels", "live", "log", "record", "table", "warner"]
+__all__ = ["foreign", "labels", "live", "log", "record", "table", "unseen", "warner"]

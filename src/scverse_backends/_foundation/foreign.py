@@ -1,13 +1,21 @@
-"""Exceptions of foreign code: said in a line, kept without their frames."""
+"""Exceptions: said in a line, kept without their frames, and raised again without ours."""
 
 from __future__ import annotations
 
+from contextlib import suppress
+from os.path import dirname, sep
+
 from scverse_backends._foundation.labels import plain
+from scverse_backends.exceptions import BackendError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import TracebackType
     from typing import Any, Final
+
+# The separator keeps a sibling package whose name begins the same from being taken for this one.
+LIBRARY = dirname(dirname(__file__)) + sep  # noqa: PTH120 - pathlib costs milliseconds to import.
 
 _MESSAGE_SHOWN = 240
 
@@ -42,6 +50,7 @@ def formatted(error: BaseException) -> str:
         return describe_error(error)
 
 
+_TRACEBACK: Final[Callable[[BaseException], TracebackType | None]] = BaseException.__dict__["__traceback__"].__get__
 _CAUSE: Final[Callable[[BaseException], BaseException | None]] = BaseException.__dict__["__cause__"].__get__
 _CONTEXT: Final[Callable[[BaseException], BaseException | None]] = BaseException.__dict__["__context__"].__get__
 _EXCEPTIONS: Final[Callable[[Any], tuple[BaseException, ...]]] = BaseExceptionGroup.__dict__["exceptions"].__get__
@@ -61,3 +70,66 @@ def without_frames(error: BaseException) -> None:
         pending += (_CAUSE(current), _CONTEXT(current))
         if issubclass(type(current), BaseExceptionGroup):
             pending += _EXCEPTIONS(current)
+
+
+class CallError(TypeError):
+    """A wrong call. Who made it sees a plain ``TypeError`` with the same text."""
+
+
+class Attempt:
+    """What a function of ours came to: a value, or an error of ours for the caller to raise in its own frame."""
+
+    __slots__ = ("_error", "value")
+
+    def __init__(self, function: Callable[..., Any], *args: Any) -> None:
+        self.value: Any = None
+        self._error: BaseException | None = None
+        try:
+            self.value = function(*args)
+        except (BackendError, Warning) as error:
+            # A warning is raised where the user's filters make errors of warnings.
+            self._error = without_our_frames(error)
+        except CallError as error:
+            self._error = TypeError(str(error))
+
+    @property
+    def failed(self) -> bool:
+        """Whether there is an error to raise."""
+        return self._error is not None
+
+    def peek(self) -> BaseException:
+        """Look at the error without taking it."""
+        assert self._error is not None
+        return self._error
+
+    def error(self) -> BaseException:
+        """Hand the error out, once: kept here, it would keep the frame alive that raises it."""
+        error = self.peek()
+        self._error = None
+        return error
+
+
+def without_our_frames[E: BaseException](error: E) -> E:
+    """Return an error of ours without the frames that found it; those of a backend stay in its cause."""
+    cause = error.__cause__
+    error.__traceback__ = None
+    # What was tried on the way is nothing that the user did.
+    error.__context__ = None
+    if cause is not None:
+        BaseException.with_traceback(cause, _beyond_ours(_TRACEBACK(cause)))
+        error.__cause__ = cause
+    return error
+
+
+def _beyond_ours(traceback: TracebackType | None) -> TracebackType | None:
+    """Return the part of a traceback that begins with the first frame that is not ours."""
+    while traceback is not None and traceback.tb_frame.f_code.co_filename.startswith(LIBRARY):
+        traceback = traceback.tb_next
+    return traceback
+
+
+def note(error: BaseException, text: str) -> None:
+    """Add a sentence to an exception, once. A foreign exception may refuse even that."""
+    with suppress(Exception):
+        if text not in getattr(error, "__notes__", ()):
+            error.add_note(text)

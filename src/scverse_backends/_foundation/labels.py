@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 CPU = "cpu"
 """The name of the host implementation, which no backend can take."""
 
+BACKEND_PARAMETER = "backend"
+"""What a dispatched function calls the parameter that selects who runs it."""
+
 MAX_LENGTH = 128
 
 SETS: tuple[type[Any], ...] = (set, frozenset)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 import warnings
-from os.path import dirname, sep
+
+from scverse_backends._foundation.foreign import LIBRARY
+from scverse_backends._foundation.unseen import FILE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,9 +14,6 @@ if TYPE_CHECKING:
     from types import CodeType, FrameType
 
     from scverse_backends.exceptions import BackendWarning
-
-# The separator keeps a sibling package whose name begins the same from being skipped too.
-_LIBRARY = dirname(dirname(__file__)) + sep  # noqa: PTH120 - pathlib costs milliseconds to import.
 
 _GLUE = ("contextlib", "functools")
 """Modules that stand between a host's functions and whoever calls them, and in which no user writes a line."""
@@ -30,22 +29,14 @@ class Warner:
         self._packages = frozenset(packages)
         self._given: frozenset[Hashable] = frozenset()
 
-    def warn(self, warning: BackendWarning, chain: Iterable[CodeType] = ()) -> None:
-        """Warn on the user's line.
-
-        Parameters
-        ----------
-        warning
-            What to say; it is given its host here.
-        chain
-            Code of the functions along the ``__wrapped__`` chain of the public function.
-        """
+    def warn(self, warning: BackendWarning) -> None:
+        """Warn on the user's line; the warning is given its host here."""
         warning.host = self.host
-        self.warn_plainly(warning, type(warning), chain)
+        self.warn_plainly(warning, type(warning))
 
-    def warn_plainly(self, message: Warning | str, category: type[Warning], chain: Iterable[CodeType] = ()) -> None:
+    def warn_plainly(self, message: Warning | str, category: type[Warning]) -> None:
         """Give any warning on the user's line."""
-        frame = self._user_frame(tuple(chain))
+        frame = self._user_frame()
         namespace = frame.f_globals
         warnings.warn_explicit(
             message,
@@ -57,12 +48,12 @@ class Warner:
             source=None,
         )
 
-    def warn_once(self, key: Hashable, warning: BackendWarning, chain: Iterable[CodeType] = ()) -> bool:
+    def warn_once(self, key: Hashable, warning: BackendWarning) -> bool:
         """Warn unless that was done before; says whether this is the first time."""
         if key in self._given:
             return False
         self._given |= {key}
-        self.warn(warning, chain)
+        self.warn(warning)
         return True
 
     def warn_aside(self, key: Hashable, warning: BackendWarning) -> None:
@@ -91,45 +82,44 @@ class Warner:
         """Forget what was said since."""
         self._given = given
 
-    def _user_frame(self, chain: tuple[CodeType, ...]) -> FrameType:
+    def _user_frame(self) -> FrameType:
         """Return the frame of the line that the user wrote.
 
-        Skipped are this library, the host's package, the functions along the chain, the files that decorators of
-        other projects stand in, and what the standard library puts in between. The file of the host function itself is
-        skipped only as part of the host's package: in a notebook or a script, it is also the user's.
+        Skipped are this library, the host's package, the functions around the dispatched one (its chain), the files
+        that decorators of other projects stand in, and what the standard library puts in between. The file of the host
+        function itself is skipped only as part of the host's package: in a notebook or a script, it is also the user's.
         """
         # The way to find a caller's line is documented, its name notwithstanding.
         frame: FrameType | None = sys._getframe(1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-        chain = chain or tuple(_chain_of_call(frame))
-        own_files = {code.co_filename for code in chain[-1:]}
-        decorator_files = {code.co_filename for code in chain} - own_files
+        chain: tuple[CodeType, ...] = ()
+        decorator_files: frozenset[str] = frozenset()
         last = frame
         while frame is not None:
             code = frame.f_code
-            file = code.co_filename
-            skipped = (
-                file.startswith((_LIBRARY, "<frozen importlib"))
-                or code in chain
-                or file in decorator_files
-                or self._is_no_users(frame)
-            )
-            if not skipped:
+            if code.co_filename.startswith((LIBRARY, FILE)):
+                if not chain:
+                    chain = tuple(_codes_around(frame))
+                    decorator_files = frozenset(one.co_filename for one in chain) - {
+                        one.co_filename for one in chain[-1:]
+                    }
+            elif not (code in chain or code.co_filename in decorator_files or self._is_no_users(frame)):
                 return frame
             last, frame = frame, frame.f_back
         assert last is not None  # The frame of this very function came first.
         return last
 
     def _is_no_users(self, frame: FrameType) -> bool:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
         name = frame.f_globals.get("__name__")
         return isinstance(name, str) and (name in _GLUE or name.partition(".")[0] in self._packages)
 
 
-def _chain_of_call(frame: FrameType | None) -> Iterable[CodeType]:
-    """Return the chain of the dispatched function whose call leads here, which a frame of this library knows."""
-    while frame is not None and frame.f_code.co_filename.startswith(_LIBRARY):
-        codes = getattr(frame.f_locals.get("record"), "codes", None)
-        if codes is not None:
-            chain: Iterable[CodeType] = codes()
-            return chain
-        frame = frame.f_back
-    return ()
+def _codes_around(frame: FrameType) -> Iterable[CodeType]:
+    """Return the code of the functions around the dispatched one whose call a frame of ours belongs to.
+
+    Every frame of ours on the way of a call holds the function's record under this name.
+    """
+    codes = getattr(frame.f_locals.get("record"), "codes", None)
+    around: Iterable[CodeType] = () if codes is None else codes()
+    return around

@@ -16,6 +16,7 @@ from scverse_backends._foundation.foreign import describe_error
 from scverse_backends._foundation.labels import suggestions
 from scverse_backends._reports.problem import Problem
 from scverse_backends._reports.side_by_side import Signatures, can_run_problems
+from scverse_backends._selection.kinds import ASYNC_GENERATOR, COROUTINE, GENERATOR, innermost_kind
 from scverse_backends._signatures.accepted import implementation_signature, only_passes_on
 
 TYPE_CHECKING = False
@@ -206,24 +207,19 @@ def _kind_problems(record: Dispatched, implementation: Any) -> Iterator[Problem]
         yield Problem(name, None, "note", text, f"Make it {mine} if it takes long.")
 
 
-_PLAIN, _GENERATOR = "a plain function", "a generator function"
-_COROUTINE, _ASYNC_GENERATOR = "a coroutine function", "an async generator function"
-_AWAITING = (_COROUTINE, _ASYNC_GENERATOR)
-_ITERATED = {_GENERATOR: (_PLAIN, _GENERATOR), _ASYNC_GENERATOR: (_PLAIN, _GENERATOR, _ASYNC_GENERATOR)}
+_PLAIN = "a plain function"
+_AWAITING = (COROUTINE.name, ASYNC_GENERATOR.name)
+_ITERATED = {
+    GENERATOR.name: (_PLAIN, GENERATOR.name),
+    ASYNC_GENERATOR.name: (_PLAIN, GENERATOR.name, ASYNC_GENERATOR.name),
+}
 """What may stand for a function whose result is iterated over."""
 
 
 def _kind(function: Any) -> str:
     """Return what kind of function it is, whatever decorators stand around it."""
     try:
-        function = inspect.unwrap(function)
+        kind = innermost_kind(function)
     except Exception:  # noqa: BLE001 - a foreign ``__wrapped__`` may raise anything, and lead in a circle.
         return _PLAIN
-    for is_kind, kind in (
-        (inspect.iscoroutinefunction, _COROUTINE),
-        (inspect.isgeneratorfunction, _GENERATOR),
-        (inspect.isasyncgenfunction, _ASYNC_GENERATOR),
-    ):
-        if is_kind(function):
-            return kind
-    return _PLAIN
+    return _PLAIN if kind is None else kind.name

@@ -3,35 +3,55 @@
 from __future__ import annotations
 
 from scverse_backends._discovery.adapters import Failure
+from scverse_backends._foundation.labels import did_you_mean, listing, suggestions
 from scverse_backends.exceptions import BackendConflictWarning, BackendLoadWarning, UntrustedBackendWarning
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator
 
-    from scverse_backends._calls.dispatched import Dispatched
+    from scverse_backends._calls.dispatched import Dispatched, LiveRecords
     from scverse_backends._calls.merge import Merger
-    from scverse_backends._calls.records import LiveRecords
     from scverse_backends._discovery.registry import Registry
     from scverse_backends._discovery.resolver import Resolver
     from scverse_backends._foundation.warner import Warner
     from scverse_backends.exceptions import BackendWarning
 
 
-def discover(
-    resolver: Resolver, registry: Registry, records: LiveRecords, warner: Warner, merger: Merger | None
-) -> None:
-    """Load and merge everything, then say what is wrong; without decorated functions there is nothing to merge."""
+def discover(resolver: Resolver, registry: Registry, records: LiveRecords, warner: Warner, merger: Merger) -> None:
+    """Load and merge everything, then say what is wrong.
+
+    Raises
+    ------
+    ValueError
+        If the host keeps a parameter by `never_drop` that none of its functions has.
+    """
     resolver.load_all()
-    problems: list[BackendLoadWarning] = []
-    if merger is not None:
-        merger.refresh()  # Nothing may have come or gone, and an interrupt may have cut the last merge short.
-        problems = merger.merge_everything()
+    merger.refresh()  # Nothing may have come or gone, and an interrupt may have cut the last merge short.
+    problems = merger.merge_everything()
     pending: list[tuple[Hashable, BackendWarning]] = [(("notice", str(warning)), warning) for warning in problems]
-    pending += _warnings(resolver.host, registry, records.listed(), warn_untrusted=resolver.warns_untrusted)
+    listed = records.listed()
+    pending += _warnings(resolver.host, registry, listed, warn_untrusted=resolver.warns_untrusted)
     # Everything is merged by now, so a warning that is turned into an error leaves nothing half-done.
     for key, warning in pending:
         warner.warn_once(key, warning)
+    check_never_drop(listed)
+
+
+def check_never_drop(records: Iterable[Dispatched]) -> None:
+    """Refuse a slip in `never_drop`, which would keep nothing.
+
+    Raises
+    ------
+    ValueError
+        If one of the names is no parameter of any function.
+    """
+    records = list(records)
+    known = {name for record in records for name in record.host_names().all}
+    lost = sorted({name for record in records for name in record.never_drop} - known)
+    if lost:
+        likely = did_you_mean(suggestions(lost[0], known))
+        raise ValueError(f"never_drop: no function of the host has a parameter {listing(lost)}.{likely}")
 
 
 def _warnings(
@@ -73,8 +93,13 @@ def _ambiguities(records: Iterable[Dispatched]) -> Iterator[BackendConflictWarni
         first = owners.setdefault(record.attribute, record)
         # Decorating the same function again, as reloading a module does, is no ambiguity.
         if first.place != record.place:
-            yield BackendConflictWarning(
-                f"{first.place} and {record.place} both look for {record.attribute!r} in backends. "
-                f"Give one of them @backend_dispatch(name=...).",
-                function=record.attribute,
-            )
+            yield ambiguity(first, record)
+
+
+def ambiguity(first: Dispatched, second: Dispatched) -> BackendConflictWarning:
+    """Return the warning for two host functions that look for the same adapter attribute."""
+    return BackendConflictWarning(
+        f"{first.place} and {second.place} both look for {second.attribute!r} in backends, so no backend runs either "
+        f"of them. Give one of them @backend_dispatch(name=...).",
+        function=second.attribute,
+    )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any, overload
 
-    from scverse_backends._calls.dispatch import Dispatch
+    from scverse_backends._calls.decide import Decider
     from scverse_backends._calls.dispatched import Dispatched
     from scverse_backends._discovery.answers import Entry
     from scverse_backends._discovery.registry import Registry
@@ -319,16 +319,16 @@ def _missing(registry: Registry, resolver: Resolver) -> Iterator[BackendInfo]:
         )
 
 
-def explain(dispatch: Dispatch, record: Dispatched, backend: object) -> Explanation:
+def explain(decider: Decider, record: Dispatched, backend: object) -> Explanation:
     """Say what a call would come to, without calling anything of the backend's."""
-    selection = dispatch.selection
+    selection = decider.selection
     name = record.name
-    state = selection.state()
+    state = selection.variable.get()
     try:
         if backend is None:
             choice, source = selection.effective()
         else:
-            choice, source = dispatch.resolver.choice(backend, used=False), "argument"
+            choice, source = decider.resolver.choice(backend, used=False), "argument"
     except BackendError as error:
         requested = backend if backend is not None else selection.environment()
         names: Any = requested
@@ -336,9 +336,9 @@ def explain(dispatch: Dispatch, record: Dispatched, backend: object) -> Explanat
         return Explanation(name, shown, error.source or "argument", None, str(error))
     # What was passed over may have been installed since.
     for one in choice.names:
-        dispatch.resolver.ask_again(one)
+        decider.resolver.ask_again(one)
     steps = _Steps()
-    _walk(dispatch, record, choice, source, state, steps)
+    _walk(decider, record, choice, source, state, steps)
     return Explanation(name, choice.reading, source, steps.executes, steps.sentence(), tuple(steps.found))
 
 
@@ -367,10 +367,10 @@ class _Steps:
         return "; ".join(f"then {part}" if index - 1 in may else part for index, part in enumerate(parts))
 
 
-def _walk(dispatch: Dispatch, record: Dispatched, choice: Choice, source: str, state: State, steps: _Steps) -> None:
+def _walk(decider: Decider, record: Dispatched, choice: Choice, source: str, state: State, steps: _Steps) -> None:
     """Follow a selection as a call would, up to what surely runs."""
     try:
-        for candidate in dispatch.routing.candidates(record, choice, source, state, used=False):
+        for candidate in decider.routing.candidates(record, choice, source, state, used=False):
             plan = candidate.plan
             if candidate.runs_host or (plan is not None and plan.can_run is None):
                 steps.add(candidate.name, candidate.reason, runs=candidate.name)
@@ -387,7 +387,7 @@ def _walk(dispatch: Dispatch, record: Dispatched, choice: Choice, source: str, s
         for name in choice.names[len(steps.found) :]:
             steps.add(name, "not reached")
         return
-    if dispatch.selection.fallback() == "raise":
+    if decider.selection.fallback() == "raise":
         steps.add(CPU, "does not run, since settings.fallback is 'raise'", ends=True)
     else:
         steps.add(CPU, "runs as fallback", runs=CPU)

@@ -6,13 +6,13 @@ from inspect import Parameter
 
 from scverse_backends._calls.implementations import can_run_of
 from scverse_backends._docstrings.read import parameter_docs
-from scverse_backends._foundation.labels import suggestions
+from scverse_backends._foundation.labels import BACKEND_PARAMETER, suggestions
 from scverse_backends._reports.problem import Problem
 from scverse_backends._signatures.accepted import implementation_signature
-from scverse_backends._signatures.arguments import BACKEND_PARAMETER, Names
+from scverse_backends._signatures.arguments import Names
 from scverse_backends._signatures.defaults import at_default
 from scverse_backends._signatures.merged import documentation
-from scverse_backends._signatures.plan import backend_only
+from scverse_backends._signatures.router import backend_only
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

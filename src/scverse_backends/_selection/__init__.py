@@ -2,7 +2,8 @@
 
 A call asks :mod:`~scverse_backends._selection.selection`, which reads one immutable
 :class:`~scverse_backends._selection.state.State` from one context variable. ``steps`` keeps a state for bodies that run
-step by step, ``bind`` takes one along to another thread or process, ``trace`` holds the records of calls.
+step by step, ``kinds`` knows which functions have such bodies, ``bind`` takes a state along to another thread or
+process, ``trace`` holds the records of calls.
 
 Rules: a state is never changed, only replaced. Nothing here knows how a name becomes a backend; it is given a function
 that does.
@@ -12,4 +13,4 @@ A door: it imports nothing, since import time is a promise. Other rooms import o
 
 from __future__ import annotations
 
-__all__ = ["bind", "selection", "state", "steps", "trace"]
+__all__ = ["bind", "kinds", "selection", "state", "steps", "trace"]

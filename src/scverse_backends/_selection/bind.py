@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from scverse_backends._selection.steps import Steps, driver_for
+from scverse_backends._foundation.foreign import Attempt
+from scverse_backends._foundation.unseen import unseen
+from scverse_backends._selection.kinds import driver_for
+from scverse_backends._selection.state import Options, Scope, State
+from scverse_backends._selection.steps import Steps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from scverse_backends._selection.selection import Selection
@@ -25,8 +29,9 @@ class BoundFunction:
         selection: Selection,
         names: str | tuple[str, ...],
         fallback: str,
+        options: Mapping[str, Mapping[str, Any]],
         running: tuple[tuple[str, str], ...],
-        traces: tuple[Any, ...] = (),
+        here: State | None = None,
     ) -> None:
         import inspect
         from functools import update_wrapper
@@ -36,31 +41,43 @@ class BoundFunction:
         self._selection = selection
         self._names = names
         self._fallback = fallback
+        self._options = options
         self._running = running
-        self._traces = traces
+        self._bound_in = here if here is not None else State()
         self._drive = driver_for(function)
         if inspect.iscoroutinefunction(function):
             inspect.markcoroutinefunction(self)
 
+    @unseen
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        selection = self._selection
-        selection.wake()
+        __tracebackhide__ = True
         # Resolved here and not when it is unpickled, so that a worker without the backend raises where it is called.
-        choice = selection.resolve(self._names, "scope")
-        state = selection.bound_state(self, choice, self._fallback, self._running, self._traces)
-        steps = Steps(selection.variable, state)
-        result: Any = steps.run(self._call, args, kwargs)
+        state = Attempt(self._state)
+        if state.failed:
+            raise state.error()
+        steps = Steps(self._selection.variable, state.value)
+        with steps:
+            result = self._function(*args, **kwargs)
         if self._drive is None:
             return result
         name = getattr(self._function, "__name__", "bound")
-        driven: Any = self._drive(result, steps, name, getattr(self._function, "__qualname__", name))
-        return driven
+        return self._drive(result, steps, name, getattr(self._function, "__qualname__", name))
 
-    def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        return self._function(*args, **kwargs)
+    def _state(self) -> State:
+        """Return what was in force where it was bound, with who traces here."""
+        selection = self._selection
+        selection.wake()
+        choice = selection.resolve(self._names, "scope")
+        here = selection.variable.get()
+        there = [trace for trace in self._bound_in.traces if trace.is_open]
+        traces = (*there, *(trace for trace in here.traces if not any(trace is one for one in there)))
+        options = Options(self._options) if self._options else None
+        depth = self._bound_in.depth if there else here.depth
+        return State((Scope(self, choice, self._fallback, options),), self._running, traces, depth)
 
     def __repr__(self) -> str:
         return f"<{self._function!r} bound to backend {self._names!r}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return BoundFunction, (self._function, self._selection, self._names, self._fallback, self._running)
+        bound = (self._function, self._selection, self._names, self._fallback, self._options, self._running)
+        return BoundFunction, bound

@@ -12,7 +12,7 @@ from scverse_backends._foundation.labels import CPU
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator, Mapping
     from contextvars import ContextVar, Token
     from typing import Any
 
@@ -77,36 +77,55 @@ class Opening:
         return True
 
 
+class Options:
+    """Defaults that one scope gives to options of backends."""
+
+    __slots__ = ("by_backend", "used")
+
+    def __init__(self, by_backend: Mapping[str, Mapping[str, Any]]) -> None:
+        self.by_backend: Mapping[str, Mapping[str, Any]] = by_backend
+        """Canonical name of a backend, to names and values of its options."""
+        self.used: set[tuple[str, str]] = set()
+        """The options that a call got, each as backend and name."""
+
+
 class Scope:
     """One open ``with settings.use_backend(...)``, or one running call that said ``backend=``.
 
     An assignment inside replaces the scope by another one of the same owner.
     """
 
-    __slots__ = ("choice", "fallback", "owner")
+    __slots__ = ("choice", "fallback", "options", "owner")
 
-    def __init__(self, owner: object, choice: Choice | None, fallback: str | None) -> None:
+    def __init__(
+        self, owner: object, choice: Choice | None, fallback: str | None, options: Options | None = None
+    ) -> None:
         self.owner: object = owner
         """An :class:`Opening` where a ``with`` block was entered, and else any object of its own."""
         self.choice: Choice | None = choice
         self.fallback: str | None = fallback
+        self.options: Options | None = options
+        """Defaults for options of backends, by backend."""
 
 
 class State:
     """What is in force in one context. Never changed, only replaced."""
 
-    __slots__ = ("choice", "running", "scopes", "short", "traces")
+    __slots__ = ("choice", "depth", "running", "scopes", "short", "traces")
 
     def __init__(
         self,
         scopes: tuple[Scope, ...] = (),
         running: tuple[tuple[str, str], ...] = (),
         traces: tuple[Any, ...] = (),
+        depth: int = 0,
     ) -> None:
         self.scopes: tuple[Scope, ...] = scopes
         self.running: tuple[tuple[str, str], ...] = running
         """The implementations that are running, each as backend and function."""
         self.traces: tuple[Any, ...] = traces
+        self.depth: int = depth
+        """How many traced calls are running."""
         chosen = (scope.choice for scope in reversed(scopes) if scope.choice is not None)
         self.choice: Choice | None = next(chosen, None)
         self.short: Choice | None = TRACED if traces else self.choice
@@ -117,9 +136,22 @@ class State:
         """The fallback policy of the innermost scope that has one."""
         return next((scope.fallback for scope in reversed(self.scopes) if scope.fallback is not None), None)
 
+    def given_options(self) -> Iterator[Options]:
+        """Yield the options of each scope that gives any, the innermost last."""
+        return (scope.options for scope in self.scopes if scope.options is not None)
+
+    @property
+    def options(self) -> dict[str, dict[str, Any]]:
+        """Defaults for options of backends, by backend: what inner scopes give goes before what outer ones give."""
+        merged: dict[str, dict[str, Any]] = {}
+        for given in self.given_options():
+            for backend, options in given.by_backend.items():
+                merged.setdefault(backend, {}).update(options)
+        return merged
+
     def with_scope(self, scope: Scope) -> State:
         """Return the state inside a scope."""
-        return State((*self.scopes, scope), self.running, self.traces)
+        return State((*self.scopes, scope), self.running, self.traces, self.depth)
 
     def without(self, owner: object) -> State:
         """Return the state without the innermost scope of an owner."""
@@ -128,51 +160,59 @@ class State:
             if scopes[index].owner is owner:
                 del scopes[index]
                 break
-        return State(tuple(scopes), self.running, self.traces)
-
-    def within(self, scopes: tuple[Scope, ...]) -> State:
-        """Return the state with these scopes around all others."""
-        return State(scopes + self.scopes, self.running, self.traces)
+        return State(tuple(scopes), self.running, self.traces, self.depth)
 
     def reassigned(self, *, choice: Choice | None = None, fallback: str | None = None) -> State:
         """Return the state after an assignment inside the innermost scope."""
         inner = self.scopes[-1]
-        changed = Scope(inner.owner, choice or inner.choice, fallback or inner.fallback)
-        return State((*self.scopes[:-1], changed), self.running, self.traces)
+        changed = Scope(inner.owner, choice or inner.choice, fallback or inner.fallback, inner.options)
+        return State((*self.scopes[:-1], changed), self.running, self.traces, self.depth)
 
     def running_also(self, key: tuple[str, str]) -> State:
         """Return the state inside an implementation."""
-        return State(self.scopes, (*self.running, key), self.traces)
+        return State(self.scopes, (*self.running, key), self.traces, self.depth)
 
     def traced_by(self, traces: tuple[Any, ...]) -> State:
         """Return the state with these traces."""
-        return State(self.scopes, self.running, traces)
+        return State(self.scopes, self.running, traces, self.depth)
+
+    def deeper(self) -> State:
+        """Return the state inside a traced call."""
+        return State(self.scopes, self.running, self.traces, self.depth + 1)
 
     def same_as(self, other: State) -> bool:
         """Whether another state is of the same parts."""
         mine = (*self.scopes, *self.running, *self.traces)
         others = (*other.scopes, *other.running, *other.traces)
         # By identity, since traces are lists, and two of them may hold the same.
-        return len(mine) == len(others) and all(map(is_, mine, others))
+        return len(mine) == len(others) and self.depth == other.depth and all(map(is_, mine, others))
 
 
-def run_in(variable: ContextVar[State], outer: State, inner: State, function: Callable[..., Any], *args: Any) -> Any:
-    """Call a function in another state, and leave behind what its body changed and the call did not."""
-    token = None
-    try:
-        token = variable.set(inner)
-        return function(*args)
-    finally:
+class Entered:
+    """A ``with`` block in another state. What its body changes stays, but for what the state itself adds."""
+
+    __slots__ = ("_inner", "_outer", "_token", "_variable")
+
+    def __init__(self, variable: ContextVar[State], inner: State) -> None:
+        self._variable = variable
+        self._inner = inner
+
+    def __enter__(self) -> None:
+        self._outer = self._variable.get()
         try:
-            current = variable.get()
+            self._token: Token[State] = self._variable.set(self._inner)
+        except BaseException:
+            # An interrupt arrived when the state was set and the token was not there yet.
+            self._variable.set(self._outer)
+            raise
+
+    def __exit__(self, *_error: object) -> None:
+        try:
+            current = self._variable.get()
         finally:
-            # The token is missing where an interrupt arrived while the state was entered.
-            if token is None:
-                variable.set(outer)
-            else:
-                variable.reset(token)
-        if current is not inner:
-            settle_call(variable, outer, inner, current)
+            self._variable.reset(self._token)
+        if current is not self._inner:
+            settle_call(self._variable, self._outer, self._inner, current)
 
 
 def settle_call(variable: ContextVar[State], outer: State, inner: State, current: State) -> None:
@@ -184,7 +224,7 @@ def settle_call(variable: ContextVar[State], outer: State, inner: State, current
     """
     added = [scope.owner for scope in inner.scopes[len(outer.scopes) :]]
     scopes = tuple(scope for scope in current.scopes if not any(scope.owner is owner for owner in added))
-    remaining = State(scopes, outer.running, current.traces)
+    remaining = State(scopes, outer.running, current.traces, outer.depth)
     # The very same object, where nothing changed: prepared calls know the state that they begin in by identity.
     if not remaining.same_as(outer):
         variable.set(remaining)

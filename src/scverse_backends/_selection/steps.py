@@ -2,19 +2,23 @@
 
 The body sees its state in every step; whoever drives it sees nothing of that state between two steps. What the body
 changes (a scope it opens, an assignment) is kept for its next step.
+
+Each of the three drivers is one frame between the body and whoever asks it for its next step, and warnings pass over
+that frame: so the steps are written out in each of them, and no helper stands in between.
 """
 
 from __future__ import annotations
 
 import sys
-from types import AsyncGeneratorType, CoroutineType, FunctionType, GeneratorType, coroutine
+from types import CoroutineType
 
+from scverse_backends._foundation.unseen import unseen
 from scverse_backends._selection.state import Opening
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterable
-    from contextvars import ContextVar
+    from contextvars import ContextVar, Token
     from typing import Any
 
     from scverse_backends._selection.state import State
@@ -23,40 +27,34 @@ if TYPE_CHECKING:
 
 
 class Steps:
-    """The state of one suspended body."""
+    """The state of one suspended body, which a ``with`` block enters for one step."""
 
-    __slots__ = ("_opened", "_start", "_state", "_variable", "ended")
+    __slots__ = ("_ended", "_opened", "_start", "_state", "_token", "_variable")
 
-    def __init__(
-        self,
-        variable: ContextVar[State],
-        state: State,
-        ended: Ended | None = None,
-    ) -> None:
+    def __init__(self, variable: ContextVar[State], state: State, ended: Ended | None = None) -> None:
         self._variable = variable
         self._start = self._state = state
         self._opened: tuple[Opening, ...] = ()
-        self.ended = ended
-        """Told, once, how the body ended."""
+        self._ended = ended
 
-    def run(self, step: Callable[..., Any], *args: object) -> Any:
-        """Run one step of the body in its state."""
+    def ended(self, error: BaseException | None = None) -> None:
+        """Tell who wants to know, once, how the body ended."""
+        if self._ended is not None:
+            self._ended(error)
+
+    def __enter__(self) -> None:
         variable = self._variable
         # Each step may run in another context, and the blocks that the body is in go with the body.
         for opening in self._opened:
             opening.take_place(variable, variable.get())
-        before = self._state
-        token = variable.set(before)
-        try:
-            return step(*args)
-        finally:
-            # The traceback of an exception that was thrown in shall not lead back to it.
-            del args
-            after = variable.get()
-            variable.reset(token)
-            if after is not before:
-                self._state = after
-                self._opened = tuple(self._openings(after))
+        self._token: Token[State] = variable.set(self._state)
+
+    def __exit__(self, *_error: object) -> None:
+        after = self._variable.get()
+        self._variable.reset(self._token)
+        if after is not self._state:
+            self._state = after
+            self._opened = tuple(self._openings(after))
 
     def _openings(self, state: State) -> Iterable[Opening]:
         """Yield the openings of the blocks that the body is in."""
@@ -70,46 +68,56 @@ class Steps:
 
 
 def drive_generator(result: Any, steps: Steps, name: str, qualname: str) -> Generator[Any, Any, Any]:
-    """Return a generator that drives a body step by step."""
-    # A backend may return any iterable in a generator's place.
-    outer: Any = _drive(result if _is_generator(result) else _iterate(result), steps, steps.ended)
+    """Return a generator that drives a body step by step; a backend may return any iterable in a generator's place."""
+    outer: Any = _generate(result, steps)
     outer.__name__, outer.__qualname__ = name, qualname
     return outer  # type: ignore[no-any-return]  # Any only because a Generator's names cannot be set.
 
 
-def _is_generator(result: object) -> bool:
-    return isinstance(result, GeneratorType)
-
-
-def _iterate(values: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
-    return (yield from values)
-
-
-def _drive(body: Generator[Any, Any, Any], steps: Steps, ended: Ended | None = None) -> Generator[Any, Any, Any]:
+@unseen
+def _generate(result: Any, steps: Steps) -> Generator[Any, Any, Any]:
     """Forward everything that a generator can be asked to do, ``close()`` included, each as one step."""
-    resume: Callable[[Any], Any] = body.send
-    what: Any = None
+    __tracebackhide__ = True
+    body: Any = None
+    sent: Any = None
+    thrown: BaseException | None = None
     while True:
         try:
-            item = steps.run(resume, what)
+            with steps:
+                if body is None:
+                    body = iter(result)
+                if thrown is not None:
+                    item = _thrower(body, thrown)(thrown)
+                else:
+                    # What is no generator takes no values, and says so in Python's words.
+                    item = next(body) if sent is None else body.send(sent)
         except StopIteration as stop:
-            _tell(ended, None)
+            steps.ended()
             return stop.value
         except BaseException as error:
-            _tell(ended, error)
+            steps.ended(error)
             raise
         finally:
-            what = None
+            sent = thrown = None
         try:
-            what = yield item
-            resume = body.send
+            sent = yield item
         except BaseException as error:  # noqa: BLE001 - whatever is thrown in belongs to the body.
-            resume, what = body.throw, error
+            # Without this frame, in which it was not raised.
+            thrown = error.with_traceback(error.__traceback__ and error.__traceback__.tb_next)
 
 
-def _tell(ended: Ended | None, error: BaseException | None) -> None:
-    if ended is not None:
-        ended(error)
+def _thrower(body: Any, thrown: BaseException) -> Callable[[BaseException], Any]:
+    """Return what throws into a body; one that cannot be thrown into is closed, and the exception goes on."""
+    throw: Callable[[BaseException], Any] | None = getattr(body, "throw", None)
+    if throw is not None:
+        return throw
+    if isinstance(thrown, GeneratorExit) and hasattr(body, "close"):
+        body.close()
+    return _raise
+
+
+def _raise(error: BaseException) -> None:
+    raise error
 
 
 # -- coroutines --------------------------------------------------------------------------------------------------------
@@ -117,7 +125,7 @@ def _tell(ended: Ended | None, error: BaseException | None) -> None:
 
 def drive_coroutine(result: Any, steps: Steps, name: str, qualname: str) -> Coroutine[Any, Any, Any]:
     """Return a coroutine that runs an awaitable's body; a value that is no awaitable is its result."""
-    outer: Any = _run(_Body(result), steps)
+    outer: Any = _await(_Body(result), steps)
     # The names stand in "coroutine … was never awaited" and in every debugger.
     outer.__name__, outer.__qualname__ = name, qualname
     return outer  # type: ignore[no-any-return]  # as above.
@@ -143,23 +151,64 @@ class _Body:
             result.close()
 
 
-async def _run(body: _Body, steps: Steps) -> Any:
-    result = body.take()
-    if hasattr(result, "__await__"):
-        return await _await(result, steps, steps.ended)
-    _tell(steps.ended, None)
-    return result
+class _Handed:
+    """Hands to the event loop what a body awaits, and brings back what the loop sends."""
+
+    __slots__ = ("_item",)
+
+    def __init__(self, item: Any) -> None:
+        self._item = item
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return (yield self._item)
 
 
-@coroutine
-def _await(awaitable: Any, steps: Steps, ended: Ended | None = None) -> Generator[Any, Any, Any]:
+def _without_handing(error: BaseException) -> BaseException:
+    """Return an exception that was thrown into a driver, without the two frames of ours that it passed."""
+    traceback = error.__traceback__
+    for _ in range(2):
+        traceback = traceback and traceback.tb_next
+    return error.with_traceback(traceback)
+
+
+def _steps_of(awaitable: Any) -> Any:
+    """Return what runs an awaitable step by step."""
+    return awaitable if hasattr(awaitable, "send") else awaitable.__await__()
+
+
+@unseen
+async def _await(holder: _Body, steps: Steps) -> Any:
     """Await something step by step in its state."""
-    return (yield from _drive(_awaited(awaitable), steps, ended))
-
-
-def _awaited(awaitable: Any) -> Generator[Any, Any, Any]:
-    iterator: Generator[Any, Any, Any] = awaitable.__await__()
-    return (yield from iterator)
+    __tracebackhide__ = True
+    result = holder.take()
+    body: Any = None
+    sent: Any = None
+    thrown: BaseException | None = None
+    while True:
+        try:
+            with steps:
+                if body is None:
+                    if not hasattr(result, "__await__"):
+                        break
+                    body = _steps_of(result)
+                if thrown is not None:
+                    item = _thrower(body, thrown)(thrown)
+                else:
+                    item = body.send(sent) if hasattr(body, "send") else next(body)
+        except StopIteration as stop:
+            result = stop.value
+            break
+        except BaseException as error:
+            steps.ended(error)
+            raise
+        finally:
+            sent = thrown = None
+        try:
+            sent = await _Handed(item)
+        except BaseException as error:  # noqa: BLE001 - whatever is thrown in belongs to the body.
+            thrown = _without_handing(error)
+    steps.ended()
+    return result
 
 
 # -- async generators --------------------------------------------------------------------------------------------------
@@ -167,34 +216,47 @@ def _awaited(awaitable: Any) -> Generator[Any, Any, Any]:
 
 def drive_async_generator(result: Any, steps: Steps, name: str, qualname: str) -> AsyncGenerator[Any, Any]:
     """Return an async generator that drives a body step by step."""
-    outer: Any = _to_end_async(result, steps)
+    outer: Any = _generate_async(result if hasattr(result, "asend") else _iterate_async(result), steps)
     outer.__name__, outer.__qualname__ = name, qualname
     return outer  # type: ignore[no-any-return]  # as above.
 
 
-async def _to_end_async(result: Any, steps: Steps) -> AsyncGenerator[Any, Any]:
-    body = result if hasattr(result, "asend") else _iterate_async(result)
+@unseen
+async def _generate_async(body: Any, steps: Steps) -> AsyncGenerator[Any, Any]:
+    """Forward everything that an async generator can be asked to do, each step of its awaiting as one step."""
+    __tracebackhide__ = True
+    item: Any = None
+    sent: Any = None
+    thrown: BaseException | None = None
+    step: Any = _first_step(body)
     try:
-        step = _first_step(body)
         while True:
-            try:
-                item = await _await(step, steps)
-            except StopAsyncIteration:
-                break
-            finally:
-                step = None
-            sent, thrown = None, None
+            # One value of the body, for which it may await many things.
+            while True:
+                try:
+                    with steps:
+                        item = step.send(sent) if thrown is None else step.throw(thrown)
+                except StopIteration as stop:
+                    item = stop.value
+                    break
+                finally:
+                    sent = thrown = None
+                try:
+                    sent = await _Handed(item)
+                except BaseException as error:  # noqa: BLE001 - whatever is thrown in belongs to the body.
+                    thrown = _without_handing(error)
             try:
                 sent = yield item
-            except BaseException as error:  # noqa: BLE001 - whatever is thrown in belongs to the body.
-                thrown = error
-            # Outside the clause above, so that what the body raises does not seem to come from what was thrown in.
+            except BaseException as error:  # noqa: BLE001 - as above.
+                # Without this frame, in which it was not raised.
+                thrown = error.with_traceback(error.__traceback__ and error.__traceback__.tb_next)
             step = body.asend(sent) if thrown is None else body.athrow(thrown)
-            del sent, thrown
+            item = sent = thrown = None
+    except StopAsyncIteration:
+        steps.ended()
     except BaseException as error:
-        _tell(steps.ended, error)
+        steps.ended(error)
         raise
-    _tell(steps.ended, None)
 
 
 def _first_step(body: AsyncGenerator[Any, Any]) -> Any:
@@ -202,7 +264,7 @@ def _first_step(body: AsyncGenerator[Any, Any]) -> Any:
     hooks = sys.get_asyncgen_hooks()
     sys.set_asyncgen_hooks(None, None)
     try:
-        return body.__anext__()
+        return _steps_of(body.__anext__())
     finally:
         sys.set_asyncgen_hooks(*hooks)
 
@@ -215,74 +277,3 @@ async def _iterate_async(values: Any) -> AsyncGenerator[Any, Any]:
     else:
         for value in values:
             yield value
-
-
-# -- what a function's results need ------------------------------------------------------------------------------------
-
-
-_STEPWISE = 0x20 | 0x80 | 0x200
-"""The flags of generators, coroutines and async generators, as :mod:`inspect` names them."""
-
-
-def driver_for(function: Callable[..., Any]) -> Callable[[Any, Steps, str, str], Any] | None:
-    """Return what drives a function's result, ``None`` for a function whose body runs when it is called."""
-    import inspect
-
-    if type(function) is FunctionType and not function.__code__.co_flags & _STEPWISE and not function.__dict__:
-        return None  # Nearly every function, told without asking three times.
-    drive = _driver_of_kind(function)
-    if drive is not None:
-        return drive
-    try:
-        innermost = inspect.unwrap(function)
-    except ValueError:
-        return None  # It claims to wrap itself.
-    # A decorator may hide what kind a function is of, and hand out its generator or coroutine all the same.
-    return drive_result if _driver_of_kind(innermost) is not None else None
-
-
-def _driver_of_kind(function: Callable[..., Any]) -> Callable[[Any, Steps, str, str], Any] | None:
-    import inspect
-
-    if inspect.iscoroutinefunction(function):
-        return drive_coroutine
-    if inspect.isgeneratorfunction(function):
-        return drive_generator
-    if inspect.isasyncgenfunction(function):
-        return drive_async_generator
-    return None
-
-
-def drive_result(result: Any, steps: Steps, name: str, qualname: str) -> Any:
-    """Return what drives a result where only the result itself tells whether there is anything to drive."""
-    if isinstance(result, CoroutineType):
-        return drive_coroutine(result, steps, name, qualname)
-    if isinstance(result, GeneratorType):
-        return drive_generator(result, steps, name, qualname)
-    if isinstance(result, AsyncGeneratorType):
-        return drive_async_generator(result, steps, name, qualname)
-    _tell(steps.ended, None)
-    return result
-
-
-def like(function: Callable[..., Any], wrapper: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a wrapper that :mod:`inspect` takes for the kind of function that it wraps.
-
-    :mod:`inspect` looks at the flags of the code alone, and the interpreter does not look at them. Unlike the mark of
-    ``inspect.markcoroutinefunction``, a flag outlives pickling by value.
-    """
-    import inspect
-
-    if inspect.iscoroutinefunction(function):
-        flag = inspect.CO_COROUTINE
-    elif inspect.isgeneratorfunction(function):
-        flag = inspect.CO_GENERATOR
-    elif inspect.isasyncgenfunction(function):
-        flag = inspect.CO_ASYNC_GENERATOR
-    else:
-        return wrapper
-    plain: Any = wrapper
-    code = plain.__code__.replace(co_flags=plain.__code__.co_flags | flag)
-    flagged = FunctionType(code, plain.__globals__, plain.__name__, plain.__defaults__, plain.__closure__)
-    flagged.__kwdefaults__ = plain.__kwdefaults__
-    return flagged

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from time import perf_counter
+
 from scverse_backends._foundation.foreign import describe_error
 from scverse_backends._foundation.table import Row, Table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from scverse_backends._selection.state import State
 
 _SHOWN = 30
 """Of longer traces, the table shows so many calls from the beginning and as many from the end."""
@@ -28,25 +32,83 @@ class Call:
         Name of the implementation that ran, ``"cpu"`` for the host's; ``None`` if none did.
     reason
         Why that one ran.
+    distribution, version
+        The distribution that provides it, where a backend ran.
+    options
+        Names and values of the options that a scope added to the call.
+    depth
+        How many traced calls the call was made in: 0 for one that no other made.
     seconds
         How long the call took, in seconds; ``None`` while it runs.
     exception
-        What it raised, or ``None``.
+        Type and text of what it raised, or ``None``. The exception itself would keep the arguments alive.
     """
 
-    __slots__ = ("exception", "executed", "function", "reason", "requested", "seconds", "source")
+    __slots__ = (
+        "depth",
+        "distribution",
+        "exception",
+        "executed",
+        "function",
+        "options",
+        "reason",
+        "requested",
+        "seconds",
+        "source",
+        "version",
+    )
 
-    def __init__(self, function: str) -> None:
+    def __init__(self, function: str, depth: int = 0) -> None:
         self.function = function
+        self.depth = depth
         self.requested: str | tuple[str, ...] | None = None
         self.source: str | None = None
         self.executed: str | None = None
         self.reason: str | None = None
+        self.distribution: str | None = None
+        self.version: str | None = None
+        self.options: Mapping[str, object] = {}
         self.seconds: float | None = None
-        self.exception: BaseException | None = None
+        self.exception: str | None = None
 
     def __repr__(self) -> str:
         return f"<Call {self.function} requested={self.requested!r} executed={self.executed!r}>"
+
+
+class Recording:
+    """Fills the record of a call while the call is decided and runs."""
+
+    __slots__ = ("_started", "call")
+
+    def __init__(self, function: str, state: State) -> None:
+        self.call = Call(function, state.depth)
+        for trace in state.traces:
+            # A task may outlive the block that it was started in.
+            if trace.is_open:
+                trace.append(self.call)
+        self._started = perf_counter()
+
+    def asks_for(self, requested: object, source: str | None) -> None:
+        """Note what is selected, which may turn out to be nothing that can run."""
+        names: tuple[str, ...] | str | None = None if requested is None else str(requested)
+        if isinstance(requested, (list, tuple)):
+            names = tuple(map(str, requested))  # pyright: ignore[reportUnknownArgumentType,reportUnknownVariableType]  # foreign.
+        self.call.requested, self.call.source = names, None if requested is None else source
+
+    def runs(
+        self, executed: str, reason: str, distribution: str | None, version: str | None, options: Mapping[str, object]
+    ) -> None:
+        """Note what runs the call."""
+        call = self.call
+        call.executed, call.reason, call.options = executed, reason, options
+        call.distribution, call.version = distribution, version
+
+    def end(self, error: BaseException | None) -> None:
+        """Note how the call ended."""
+        self.call.seconds = perf_counter() - self._started
+        # A generator that is closed before its end has not failed.
+        if error is not None and not isinstance(error, GeneratorExit):
+            self.call.exception = describe_error(error)
 
 
 class Trace(list[Call]):
@@ -104,7 +166,7 @@ def _cells(call: Call) -> Iterator[str]:
 
 
 def _raised(call: Call) -> str:
-    return "" if call.exception is None else f"raised {describe_error(call.exception)}"
+    return "" if call.exception is None else f"raised {call.exception}"
 
 
 def _calls(count: int, kind: str = "") -> str:

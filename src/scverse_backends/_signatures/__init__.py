@@ -1,7 +1,8 @@
 """Two signatures, the host's and a backend's: what a call gives, what each side takes, what is shown.
 
-``arguments`` sorts the arguments of a call by name, ``accepted`` finds out what a function takes, ``plan`` compiles the
-mapping from one side to the other, ``merged`` makes the signature that the host's function shows.
+``arguments`` sorts the arguments of a call by name, ``accepted`` finds out what a function takes, ``router`` compiles
+the mapping from one side to the other, ``plan`` keeps it for the next call, ``merged`` puts together the signature that
+the host's function shows.
 
 Rule: everything here is computed from signatures and arguments alone; no backend is asked for anything.
 
@@ -10,4 +11,4 @@ A door: it imports nothing, since import time is a promise. Other rooms import o
 
 from __future__ import annotations
 
-__all__ = ["accepted", "arguments", "defaults", "merged", "merged_signature", "omitted", "own_backend", "plan"]
+__all__ = ["accepted", "arguments", "defaults", "merged", "omitted", "own_backend", "plan", "router", "shown"]

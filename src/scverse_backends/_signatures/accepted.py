@@ -11,8 +11,8 @@ import sys
 from inspect import Parameter, Signature
 from types import FunctionType, MethodType
 
-from scverse_backends._signatures.arguments import BACKEND_PARAMETER
-from scverse_backends._signatures.merged_signature import MergedSignature
+from scverse_backends._foundation.labels import BACKEND_PARAMETER
+from scverse_backends._signatures.shown import MergedSignature
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from inspect import Parameter
 
+from scverse_backends._foundation.foreign import CallError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Any
-
-BACKEND_PARAMETER = "backend"
-"""What a dispatched function calls the parameter that selects who runs it."""
 
 _POSITIONAL_ONLY = Parameter.POSITIONAL_ONLY
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
@@ -81,12 +80,14 @@ def bind(
     options: frozenset[str],
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
+    is_unset: Callable[[str, Any], bool],
     *,
     constructs: bool = False,
 ) -> Given:
     """Sort the arguments of a call by name, as Python does when it calls a function of the merged signature.
 
-    Who constructs an object calls a method, whose ``self`` Python counts in its errors.
+    What `is_unset` says counts as not given, where no side takes it as an argument of its own. Who constructs an object
+    calls a method, whose ``self`` Python counts in its errors.
 
     Raises
     ------
@@ -107,15 +108,21 @@ def bind(
             given.options[name] = value
         elif host.takes_any:
             given.extra[name] = value
+        elif is_unset(name, value):
+            continue
         else:
             valid = False
     if valid and given.named.keys() >= set(host.required):
         return given
-    others = {name: value for name, value in kwargs.items() if name not in given.options}
+    others = {
+        name: value
+        for name, value in kwargs.items()
+        if name in host.by_keyword or not (name in given.options or is_unset(name, value))
+    }
     raise InvalidCall(function, host, args, others, constructs=constructs)
 
 
-class InvalidCall(TypeError):  # noqa: N818 - a ``TypeError`` to whoever catches it, and named for what is wrong.
+class InvalidCall(CallError):  # noqa: N818 - named for what is wrong; callers see a ``TypeError``.
     """A call that no function of the host's signature takes."""
 
     def __init__(

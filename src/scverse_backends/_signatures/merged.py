@@ -7,23 +7,20 @@ reads.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
 from functools import partial
 from inspect import Parameter, Signature
 
+from scverse_backends._foundation.labels import BACKEND_PARAMETER
 from scverse_backends._signatures.accepted import implementation_signature
-from scverse_backends._signatures.arguments import BACKEND_PARAMETER, Names, Placeholder
+from scverse_backends._signatures.arguments import Names, Placeholder
 from scverse_backends._signatures.defaults import at_default
-from scverse_backends._signatures.plan import backend_only
+from scverse_backends._signatures.router import backend_only
+from scverse_backends._signatures.shown import BACKEND_ANNOTATION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any
-
-
-BACKEND_ANNOTATION = str | Sequence[str] | None
-"""A real object and no text, so that it resolves in every namespace."""
 
 
 class Contribution:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from functools import wraps
-
-from scverse_backends._selection.steps import like
+from scverse_backends._foundation.foreign import CallError
+from scverse_backends._foundation.labels import BACKEND_PARAMETER
 from scverse_backends._signatures.accepted import signature_of
-from scverse_backends._signatures.arguments import BACKEND_PARAMETER, InvalidCall, Names, bind
+from scverse_backends._signatures.arguments import Names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from inspect import Signature
     from typing import Any
+
+    from scverse_backends._foundation.warner import Warner
 
 
 class OwnBackend:
@@ -27,34 +28,39 @@ class OwnBackend:
         self.position = positional.index(BACKEND_PARAMETER) if BACKEND_PARAMETER in positional else None
         """Which positional argument it is, if it can be one."""
 
-    def given(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Any]:
+    def taken(
+        self, function: str, backend: object, args: tuple[Any, ...], kwargs: dict[str, Any], warner: Warner
+    ) -> tuple[object, dict[str, Any]]:
+        """Return what a call selects, and its keywords: an old call gave the host's own values as ``backend=``.
+
+        Raises
+        ------
+        CallError
+            If the call gives the parameter under both names.
+        """
+        if not isinstance(backend, str) or backend not in self.values:
+            return backend, kwargs
+        given = self._given(args, kwargs)
+        if given:
+            raise CallError(
+                f"{function}() got both {self.name}={given[0]!r} and backend={backend!r}, which is the "
+                f"old spelling of the same. Give {self.name}= only."
+            )
+        warner.warn_plainly(
+            f"{function}(backend={backend!r}) is deprecated: write {self.name}={backend!r}. "
+            f"The parameter 'backend' selects the implementation of {warner.host}.",
+            FutureWarning,
+        )
+        return None, {**kwargs, self.name: backend}
+
+    def _given(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Any]:
         """Return what a call gives for it under its new name, by keyword or by position."""
         by_position = list(args[self.position :][:1]) if self.position is not None else []
         return [kwargs[self.name]] if self.name in kwargs else by_position
 
-    def host_function(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the host function as one that takes the parameter under its new name."""
-        name = self.name
-
-        def renamed(*args: Any, **kwargs: Any) -> Any:
-            if name in kwargs:
-                kwargs[BACKEND_PARAMETER] = kwargs.pop(name)
-            try:
-                return function(*args, **kwargs)
-            except TypeError:
-                self._check_call(function, args, kwargs)
-                raise
-
-        return wraps(function)(like(function, renamed))
-
-    def _check_call(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Raise Python's error for a wrong call with the name that callers know the parameter by."""
-        names = Names(self.in_signature(signature_of(function)).parameters.values())
-        given = {self.name if name == BACKEND_PARAMETER else name: value for name, value in kwargs.items()}
-        try:
-            bind(getattr(function, "__qualname__", repr(function)), names, frozenset(), args, given)
-        except InvalidCall as error:
-            raise TypeError(str(error)) from None
+    def for_host(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Return keywords as the host's own function knows them."""
+        return {BACKEND_PARAMETER if name == self.name else name: value for name, value in kwargs.items()}
 
     def in_signature(self, signature: Signature) -> Signature:
         """Return a signature with the parameter under its new name."""
@@ -64,14 +70,6 @@ class OwnBackend:
             ]
         )
 
-    def in_keyword_defaults(self, defaults: Mapping[str, Any]) -> dict[str, Any]:
-        """Return ``__kwdefaults__`` with the parameter under its new name."""
-        return {self.name if name == BACKEND_PARAMETER else name: value for name, value in defaults.items()}
-
-    def in_annotations(self, annotations: Mapping[str, Any]) -> dict[str, Any]:
-        """Return annotations with the parameter under its new name."""
-        return {self.name if name == BACKEND_PARAMETER else name: value for name, value in annotations.items()}
-
-    def is_old_value(self, backend: object) -> bool:
-        """Whether a ``backend=`` was meant for the host's own parameter."""
-        return isinstance(backend, str) and backend in self.values
+    def renamed(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return defaults or annotations with the parameter under its new name."""
+        return {self.name if name == BACKEND_PARAMETER else name: value for name, value in values.items()}

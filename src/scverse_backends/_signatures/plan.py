@@ -1,52 +1,24 @@
-"""Two signatures, the host's and an implementation's, compiled once into a plan that maps a call.
+"""A plan: how the calls of one host function reach one implementation.
 
-The rules (by parameter name):
-
-=======================  ==========================================  ==============================================
-parameter                the caller gave it                          the caller omitted it
-=======================  ==========================================  ==============================================
-in both                  forwarded, even when equal to the default   the implementation's default; the host's where
-                                                                     it has none
-implementation only      forwarded                                   the implementation's default
-host only, has default   at its default: dropped; else dropped with  nothing to do
-                         a warning
-host only, required      ``BackendContractError``                    the call is invalid
-unknown to both          the error of a plain call                   nothing to do
-=======================  ==========================================  ==============================================
-
-A plan also knows the calls that can be forwarded as they are, which are nearly all: no more positional arguments
-than the two sides have in common at the front, and no other keywords than both take. Where the implementation is a
-plain function of the host's own parameters, Python's check of its arguments is all the check that a call needs.
+It knows the calls that can be forwarded as they are, which are nearly all: no more positional arguments than the two
+sides have in common at the front, and no other keywords than both take. Where the implementation is a plain function of
+the host's own parameters, Python's check of its arguments is all the check that a call needs.
 """
 
 from __future__ import annotations
 
-from inspect import CO_VARARGS
 from types import FunctionType, MethodType, ModuleType
-
-from scverse_backends._signatures.arguments import BACKEND_PARAMETER, Names
-from scverse_backends._signatures.defaults import at_default
-from scverse_backends._signatures.omitted import OMITTED
-from scverse_backends.exceptions import BackendContractError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from inspect import Signature
+    from collections.abc import Callable
     from typing import Any
 
     from scverse_backends._selection.state import Choice, State
-    from scverse_backends._signatures.arguments import Given
+    from scverse_backends._signatures.router import Keywords, Router
 
-
-class _Anything:
-    """Stands for the keywords of an implementation that takes all that the host takes."""
-
-    __slots__ = ()
-
-    def issuperset(self, _names: Iterable[str]) -> bool:
-        return True
-
+_VARARGS = 0x04
+"""The flag of functions that take ``*args``, as :mod:`inspect` names it."""
 
 _NEVER = object()
 """Stands for the exact implementation where there is none."""
@@ -90,7 +62,7 @@ class Plan:
         key: tuple[str, str],
         implementation: Any,
         can_run: Callable[..., object] | None,
-        router: _Router | None,
+        router: Router | None,
     ) -> None:
         self.backend = backend
         self.adapter = backend.adapter
@@ -106,7 +78,7 @@ class Plan:
         self.can_run = can_run
         self.router = router
         self.aligned = -1
-        self.direct: frozenset[str] | _Anything = frozenset()
+        self.direct: Keywords = frozenset()
         self.exact: Any = _NEVER
         self.exact_function: Any = _NEVER
         honest = _shows_its_own(self.function if is_method else implementation)
@@ -146,203 +118,41 @@ class Plan:
         )
 
 
-class _Router:
-    """The mapping of arguments by name."""
-
-    __slots__ = ("_backend", "_function", "_host", "_implementation", "_renamed", "_unsettled", "options")
-
-    def __init__(
-        self,
-        function: str,
-        backend: str,
-        host: Names,
-        implementation: Names,
-        renamed: Mapping[str, tuple[str, Callable[[Any], Any] | None]],
-        unsettled: frozenset[str],
-    ) -> None:
-        # What is given for these may be a placeholder, so each call that gives one is looked at.
-        self._unsettled = unsettled
-        self._function = function
-        self._backend = backend
-        self._host = host
-        self._implementation = implementation
-        # An old name is used only where the implementation knows it and not the new one.
-        self._renamed = {
-            new: old for new, old in renamed.items() if new not in implementation.all and old[0] in implementation.all
-        }
-        # Old names are nobody's options, also where an implementation knows the new one beside them.
-        self.options = backend_only(host, implementation) - {old for old, _ in renamed.values()}
-
-    def knows(self, name: str) -> bool:
-        """Whether the implementation has a parameter of that name."""
-        return name in self._implementation.all
-
-    def forwardable(self) -> tuple[int, frozenset[str] | _Anything]:
-        """Return how many positional arguments and which keywords can be forwarded as they are; -1 for none at all."""
-        host, implementation = self._host, self._implementation
-        if set(host.required) != set(implementation.required):
-            # Something has to be checked or filled in at every call.
-            return -1, frozenset()
-        special = host.positional_only or implementation.positional_only or self._renamed or self._unsettled
-        if host.takes_any and special:
-            # A key of ``**kwargs`` may then bear the name of one of these.
-            return -1, frozenset()
-        aligned = 0
-        for mine, theirs in zip(host.positional, implementation.positional, strict=False):
-            if mine != theirs:
-                break
-            aligned += 1
-        if implementation.takes_any:
-            if host.takes_any:
-                return aligned, _Anything()
-            refused = {*self._renamed, *implementation.positional_only}
-            return aligned, (host.by_keyword - refused) | (self.options - self._unsettled)
-        return aligned, (host.by_keyword & implementation.by_keyword) | (self.options - self._unsettled)
-
-    def completeness(self) -> Callable[[tuple[Any, ...], dict[str, Any]], bool]:
-        """Return what tells whether a call that can be forwarded gives all that is required, and nothing twice."""
-        required = frozenset(self._host.required)
-        positional = self._host.positional
-        first = [frozenset(positional[:count]) for count in range(len(positional) + 1)]
-
-        def is_complete(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-            by_position = first[len(args)]
-            if kwargs and not by_position.isdisjoint(kwargs):
-                return False
-            return required <= by_position or required <= by_position.union(kwargs)
-
-        return is_complete
-
-    def same_parameters(self) -> bool:
-        """Whether every call that the implementation takes is one of the merged signature, and means the same."""
-        host, implementation = self._host, self._implementation
-        return (
-            not self._unsettled
-            and host.positional == implementation.positional
-            and host.by_keyword == implementation.by_keyword - self.options
-            and host.takes_any == implementation.takes_any
-        )
-
-    def arrange(self, given: Given) -> tuple[list[Any], dict[str, Any], list[str]]:
-        """Return the positional and keyword arguments for the implementation, and the names that were dropped."""
-        host, implementation = self._host, self._implementation
-        values = dict(given.options)
-        dropped: list[str] = []
-        for name, value in given.named.items():
-            self._place(name, value, values, dropped)
-        extra = dict(given.extra)
-        # A key that bears the name of a positional-only parameter of the host is not that parameter.
-        for name in implementation.by_keyword.intersection(extra).difference(values, host.positional_only):
-            values[name] = extra.pop(name)
-        for name in implementation.required:
-            if name not in values:
-                self._fill_in(name, values)
-        positional: list[Any] = []
-        for index, name in enumerate(implementation.positional_only):
-            if name in values:
-                positional.append(values.pop(name))
-            elif any(later in values for later in implementation.positional_only[index + 1 :]):
-                positional.append(implementation.defaults[name])
-        if len(positional) == len(implementation.positional_only):
-            # What was given by position arrives by position, since `functools.singledispatch` looks at nothing else.
-            for name in implementation.positional[len(positional) :]:
-                if name not in given.by_position or name not in values:
-                    break
-                positional.append(values.pop(name))
-        lost = implementation.by_keyword.union(host.positional_only).difference(implementation.positional_only)
-        for name, value in extra.items():
-            if implementation.takes_any and name not in lost:
-                values[name] = value
-            else:
-                dropped.append(name)
-        return positional, values, dropped
-
-    def _place(self, name: str, value: Any, values: dict[str, Any], dropped: list[str]) -> None:
-        implementation = self._implementation
-        if name in implementation.all:
-            values[name] = value
-        elif name in self._renamed:
-            old, convert = self._renamed[name]
-            converted = value if convert is None else convert(value)
-            if converted is not OMITTED:
-                values[old] = converted
-        elif implementation.takes_any:
-            values[name] = value
-        elif name in self._host.required:
-            raise BackendContractError(
-                f"Backend {self._backend!r} cannot run {self._function}(): its implementation lacks the required "
-                f"parameter {name!r}. Use backend='cpu' for this function and tell the backend's authors.",
-                backend=self._backend,
-                function=self._function,
-                parameter=name,
-            )
-        elif not at_default(value, self._host.defaults[name]):
-            dropped.append(name)
-
-    def _fill_in(self, name: str, values: dict[str, Any]) -> None:
-        """Give the implementation what it requires and the caller left out: the host's default, if there is one."""
-        defaults = self._host.defaults
-        new = next((new for new, (old, _) in self._renamed.items() if old == name), None)
-        if name in defaults:
-            values[name] = defaults[name]
-        elif new in defaults:
-            self._place(new, defaults[new], values, [])
-        if name in values:
-            return
-        if new is not None:
-            raise TypeError(
-                f"{self._function}() on backend {self._backend!r} needs the argument {new!r}, which the host can do "
-                "without. Give it a value."
-            )
-        if name in self.options:
-            raise TypeError(
-                f"{self._function}() on backend {self._backend!r} is missing the required argument {name!r}, "
-                "which the host does not have. Give it by keyword."
-            )
-        raise BackendContractError(
-            f"Backend {self._backend!r} cannot run {self._function}(): its implementation requires {name!r}, which "
-            f"no call can give it. Use backend='cpu' for this function and tell the backend's authors.",
-            backend=self._backend,
-            function=self._function,
-            parameter=name,
-        )
-
-
 def _shows_its_own(implementation: Any) -> bool:
     """Whether the signature that a function shows is the one that Python checks its arguments by, ``*args`` aside."""
-    if type(implementation) is not FunctionType or implementation.__code__.co_flags & CO_VARARGS:
+    if type(implementation) is not FunctionType or implementation.__code__.co_flags & _VARARGS:
         return False
     return not {"__wrapped__", "__signature__"}.intersection(vars(implementation))
 
 
-def backend_only(host: Names, implementation: Names) -> frozenset[str]:
-    """Return the public options that only the implementation has, which callers can give by keyword."""
-    return frozenset(
-        name for name in implementation.by_keyword - host.all if not name.startswith("_") and name != BACKEND_PARAMETER
-    )
+def host_plan(attribute: str, function: Any) -> Plan:
+    """Return the plan of the host's own function: it takes what the host takes."""
+    plan: Plan = object.__new__(Plan)
+    for slot in Plan.__slots__:
+        setattr(plan, slot, None)
+    plan.namespace = {attribute: function}
+    plan.attribute = attribute
+    plan.aligned = 0
+    plan.exact = plan.implementation = function
+    plan.exact_function = _NEVER
+    return plan
 
 
-def compile_router(
-    function: str,
-    backend: str,
-    host: Names,
-    implementation: Signature | None,
-    renamed: Mapping[str, tuple[str, Callable[[Any], Any] | None]],
-    unsettled: frozenset[str] = frozenset(),
-) -> _Router | None:
-    """Compile the mapping; ``None`` for an implementation without a signature, which is called as the host is."""
-    if implementation is None:
-        return None
-    return _Router(function, backend, host, Names(implementation.parameters.values()), renamed, unsettled)
-
-
-class _NoPlan:
-    """Stands for the plan of the last call where there was none: no call begins in its state."""
+class _NoPlan(Plan):
+    """A plan that no call fits: nothing is found where it looks, and no call begins in its state."""
 
     __slots__ = ()
 
-    outer: None = None
+    def __init__(self) -> None:
+        for slot in Plan.__slots__:
+            setattr(self, slot, None)
+        self.namespace = {}
+        self.aligned = -1
+        self.exact = self.exact_function = _NEVER
+
+    def __reduce__(self) -> str:
+        return "NO_PLAN"
 
 
-NO_PLAN: Any = _NoPlan()
-"""Any, since nobody gets past the state that no call begins in."""
+NO_PLAN: Plan = _NoPlan()
+"""Stands for the plan of the last call where there was none."""

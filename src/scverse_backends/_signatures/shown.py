@@ -1,7 +1,8 @@
-"""The signature object that a decorated function shows."""
+"""The signature that a decorated function shows, put together when somebody reads it and not before."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from inspect import Signature
 
 TYPE_CHECKING = False
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
         """What a merged signature is put together by."""
 
         def signature(self, found: Any) -> Signature: ...
+
+
+BACKEND_ANNOTATION = str | Sequence[str] | None
+"""A real object and no text, so that it resolves in every namespace."""
 
 
 class MergedSignature(Signature):

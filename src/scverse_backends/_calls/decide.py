@@ -1,0 +1,221 @@
+"""Decide: from what a caller wrote to what runs.
+
+:class:`Decider` returns a :class:`~scverse_backends._calls.decision.Decision`, and calls nothing of a backend's but its
+``can_run``. The decorated function runs what was decided.
+"""
+
+from __future__ import annotations
+
+from scverse_backends._calls.implementations import Implementations, with_more
+from scverse_backends._calls.routing import Routing
+from scverse_backends._foundation.foreign import Attempt, CallError, note
+from scverse_backends._foundation.labels import CPU, listing
+from scverse_backends._selection.state import CPU_CHOICE, Scope
+from scverse_backends._signatures.plan import host_plan
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from scverse_backends._calls.decision import Decision
+    from scverse_backends._calls.dispatched import Dispatched
+    from scverse_backends._calls.merge import Merger
+    from scverse_backends._discovery.resolver import Resolver
+    from scverse_backends._foundation.warner import Warner
+    from scverse_backends._selection.selection import Selection
+    from scverse_backends._selection.state import Choice, State
+    from scverse_backends._selection.trace import Recording
+    from scverse_backends._signatures.plan import Plan
+
+
+class Decider:
+    """Decides the calls of one dispatcher."""
+
+    __slots__ = ("_implementations", "_merger", "_warner", "epoch", "observers", "resolver", "routing", "selection")
+
+    def __init__(self, selection: Selection, resolver: Resolver, warner: Warner, merger: Merger) -> None:
+        self.selection = selection
+        self.resolver = resolver
+        self._warner = warner
+        self._merger = merger
+        self._implementations = Implementations(warner.host, selection.variable, merger)
+        self.routing = Routing(selection, resolver, warner, self._implementations)
+        self.epoch = 0
+        """Counts the times that a backend came or went, so that nothing compiled before is kept afterwards."""
+        self.observers: tuple[Callable[[str, str, str], None], ...] = ()
+        """Who is told of every call with a backend selected: its function, what runs it, and why.
+
+        While there is one, no decision is kept, so that every such call is decided.
+        """
+
+    def decide(
+        self, record: Dispatched, requested: object, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Decision | Attempt:
+        """Return what runs a call, or the error that it ends in."""
+        state = self.selection.variable.get()
+        recording = _recording(record, state) if state.traces else None
+        try:
+            decided = Attempt(self._decided, record, requested, args, kwargs, state, recording)
+        except BaseException as error:
+            if recording is not None:
+                recording.end(error)
+            raise
+        if not decided.failed:
+            decision: Decision = decided.value
+            return decision
+        if recording is not None:
+            recording.end(decided.peek())
+        return decided
+
+    def _decided(
+        self,
+        record: Dispatched,
+        requested: object,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        state: State,
+        recording: Recording | None,
+    ) -> Decision:
+        self._merger.catch_up()
+        epoch = self.epoch
+        if record.own_backend is not None:
+            requested, kwargs = record.own_backend.taken(record.name, requested, args, kwargs, self._warner)
+        choice, source = self._selected(requested, recording)
+        # What runs inside sees the selection of the call, as in a ``with`` block around it.
+        entered = state if requested is None else state.with_scope(Scope(object(), choice, None))
+        decision = self.routing.route(record, choice, source, entered, args, kwargs)
+        inner = entered if decision.plan is None else entered.running_also(decision.plan.key)
+        if recording is not None:
+            _record(recording, decision)
+            inner = inner.deeper()
+        if choice is not CPU_CHOICE:
+            for observe in self.observers:
+                observe(record.name, decision.executes, decision.reason)
+        # The choice of the process stands in the outermost state too, but may change before a body's next step.
+        if record.drive is not None and (inner is self.selection.base or inner.choice is not choice):
+            inner = inner.with_scope(Scope(object(), choice, None))
+        decision.entering(self.selection, state, inner)
+        if not state.traces and not self.observers and self.resolver.is_lasting:
+            self._keep(record, decision, choice, requested, epoch)
+        return decision
+
+    def _selected(self, requested: object, recording: Recording | None) -> tuple[Choice, str]:
+        """Return what a call asks for, and which rule says so."""
+        if requested is None:
+            if recording is not None:
+                # Until it is known to be something that can run.
+                recording.asks_for(self.selection.environment(), "environment")
+            choice, source = self.selection.effective()
+        else:
+            if recording is not None:
+                recording.asks_for(requested, "argument")
+            choice, source = self.resolver.choice(requested), "argument"
+            # The host needs no look at the environment, so what is found there later is not settled here.
+            if choice is not CPU_CHOICE:
+                self.selection.wake()
+        if recording is not None:
+            recording.asks_for(choice.reading, source)
+        return choice, source
+
+    def _keep(self, record: Dispatched, decision: Decision, choice: Choice, requested: object, epoch: int) -> None:
+        """Keep the decision for the next call like this one, where that call needs no second look."""
+        plan = decision.plan
+        if not record.keeps_plans:
+            return
+        if choice is CPU_CHOICE:
+            if requested is None:
+                return
+            plan = host_plan(record.attribute, record.host_implementation())
+        elif plan is None or plan.backend.name != choice.names[0] or decision.options:
+            return
+        if plan.aligned < 0:
+            return
+        prepared = plan.entering(choice, decision.outer, decision.inner)
+        if requested is None:
+            record.current = prepared
+        elif type(requested) is str:
+            record.pinned = {**record.pinned, requested: prepared}
+        if self.epoch != epoch or record.plans.get(plan.backend, plan) is not plan:
+            record.forget_plans()
+
+    # -- calls that fail ---------------------------------------------------------------------------------------------
+
+    def failed(
+        self,
+        record: Dispatched,
+        requested: object,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        error: BaseException,
+        plan: Plan | None = None,
+        decision: Decision | None = None,
+    ) -> Decision | Attempt | None:
+        """Look at what a call raised.
+
+        Returns
+        -------
+        ``None`` where it is the function's own error. Where Python refused the call itself, so that no body ran: what
+        to run or to raise in its place, if there is anything better.
+        """
+        again = None
+        # An error that was raised in a body has that body's frame behind the wrapper's.
+        if decision is not None:
+            plan = decision.plan
+        if isinstance(error, TypeError) and error.__traceback__ is not None and error.__traceback__.tb_next is None:
+            if plan is None or plan.backend is None:
+                again = self._refused_by_host(record, requested, args, kwargs, error, decision)
+            else:
+                bound = Attempt(self._implementations.bind, record, plan, args, kwargs)
+                again = bound if bound.failed else None
+        if isinstance(error, TypeError) and again is None and (plan is None or plan.backend is None):
+            self._note_options(record, kwargs, error)
+        if decision is not None:
+            decision.over(error if again is None else again.peek())
+        return again
+
+    def _refused_by_host(
+        self,
+        record: Dispatched,
+        requested: object,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        error: TypeError,
+        decision: Decision | None,
+    ) -> Decision | Attempt | None:
+        host = record.host_names()
+        unknown = [name for name in kwargs if name not in host.all]
+        if not unknown or host.takes_any:
+            return None
+        if any(record.is_unset(name, kwargs[name]) for name in unknown) and decision is None:
+            return self.decide(record, requested, args, kwargs)
+        plain = f"{record.plain_name}() got an unexpected keyword argument {unknown[0]!r}"
+        said = str(error) if plain in str(error) else plain
+        more = self._merger.unexpected(record, unknown[0], CPU, said)
+        return Attempt(_raise, with_more(said, more)) if more else None
+
+    def _note_options(self, record: Dispatched, kwargs: dict[str, Any], error: TypeError) -> None:
+        """Say in an error of a host that takes any keyword which backends know the one that it was given."""
+        host = record.host_names()
+        for name in kwargs if host.takes_any else ():
+            knowing = [backend for backend, found in record.contributions.items() if any(c.name == name for c in found)]
+            if knowing and name not in host.all:
+                note(error, f"{name!r} is an option of {listing(knowing)}, and this call ran on the host.")
+
+
+def _raise(text: str) -> None:
+    raise CallError(text)
+
+
+def _recording(record: Dispatched, state: State) -> Recording:
+    from scverse_backends._selection.trace import Recording  # Only who traces pays for it.
+
+    return Recording(record.name, state)
+
+
+def _record(recording: Recording, decision: Decision) -> None:
+    """Note what runs a call, and how it ends."""
+    provider = None if decision.plan is None else decision.plan.backend.record
+    distribution, version = (None, None) if provider is None else (provider.distribution, provider.version)
+    recording.runs(decision.executes, decision.reason, distribution, version, decision.options)
+    decision.tell(lambda error, _result: recording.end(error))

@@ -1,0 +1,142 @@
+"""What a call comes to, as a value: what runs, with which arguments, in which state, and why."""
+
+from __future__ import annotations
+
+from scverse_backends._foundation.foreign import note
+from scverse_backends._selection.steps import Steps
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from scverse_backends._calls.dispatched import Dispatched
+    from scverse_backends._selection.selection import Selection
+    from scverse_backends._selection.state import State
+    from scverse_backends._signatures.plan import Plan
+
+    Ended = Callable[[BaseException | None, Any], None]
+
+
+class Candidate:
+    """What one name of a selection comes to, for one function."""
+
+    __slots__ = ("distribution", "name", "plan", "problem", "reason", "runs_host")
+
+    def __init__(
+        self,
+        name: str,
+        reason: str,
+        *,
+        plan: Plan | None = None,
+        runs_host: bool = False,
+        problem: Exception | None = None,
+        distribution: str | None = None,
+    ) -> None:
+        self.name = name
+        self.distribution = distribution
+        self.reason = reason
+        self.plan = plan
+        self.runs_host = runs_host
+        """Whether this name stands for the host implementation."""
+        self.problem = problem
+        """Why an entry of an order was passed over."""
+
+
+class Decision:
+    """What runs a call, and how.
+
+    Parameters
+    ----------
+    implementation
+        What is called.
+    args, kwargs
+        What it is called with.
+    executes
+        Name of the backend that runs the call, ``"cpu"`` for the host.
+    reason
+        Why, in a sentence.
+    plan
+        The plan of the backend's implementation, ``None`` for the host's.
+    options
+        Options that a scope gave.
+    note
+        What is added to an exception of the host where it runs in place of a backend.
+    """
+
+    __slots__ = (
+        "_ended",
+        "_selection",
+        "args",
+        "executes",
+        "implementation",
+        "inner",
+        "kwargs",
+        "note",
+        "options",
+        "outer",
+        "plan",
+        "reason",
+        "record",
+    )
+
+    failed = False
+    """There is something to run. Of an attempt to decide that failed, this is true, and it has the error to raise."""
+
+    def __init__(
+        self,
+        record: Dispatched,
+        implementation: Callable[..., Any],
+        args: Any,
+        kwargs: dict[str, Any],
+        executes: str,
+        reason: str,
+        *,
+        plan: Plan | None = None,
+        options: Mapping[str, Any] | None = None,
+        note: str | None = None,
+    ) -> None:
+        self.record = record
+        self.implementation = implementation
+        self.args = args
+        self.kwargs = kwargs
+        self.executes = executes
+        self.reason = reason
+        self.plan = plan
+        self.options: Mapping[str, Any] = options or {}
+        self.note = note
+        self.outer: Any = None
+        """The state that the call is made in."""
+        self.inner: Any = None
+        """The state that it runs in."""
+        self._selection: Any = None
+        self._ended: tuple[Ended, ...] = ()
+
+    def entering(self, selection: Selection, outer: State, inner: State) -> Decision:
+        """Say which state the call enters."""
+        self._selection = selection
+        self.outer, self.inner = outer, inner
+        return self
+
+    # -- how it ends -------------------------------------------------------------------------------------------------
+
+    def tell(self, ended: Ended) -> None:
+        """Have somebody told how the call ended: with which exception, and with which result."""
+        self._ended += (ended,)
+
+    def returned(self, result: Any) -> Any:
+        """Return what the caller gets: the result, or what runs a body that runs step by step."""
+        drive = self.record.drive
+        if drive is None:
+            self.over(None, result)
+            return result
+        steps = Steps(self._selection.variable, self.inner, self.over)
+        function = self.record.function
+        return drive(result, steps, self.record.name, getattr(function, "__qualname__", self.record.name))
+
+    def over(self, error: BaseException | None, result: Any = None) -> None:
+        """Tell how the call ended, and say in an exception of the host's what it ran in place of."""
+        for ended in self._ended:
+            ended(error, result)
+        if error is not None and self.note is not None:
+            note(error, self.note)

@@ -1,0 +1,139 @@
+"""``with`` blocks of a host's settings: the ones that select a backend, and the ones that trace calls."""
+
+from __future__ import annotations
+
+from scverse_backends._foundation.foreign import Attempt
+from scverse_backends._foundation.unseen import unseen
+from scverse_backends._selection.state import Scope
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from types import TracebackType
+    from typing import Any, Protocol
+
+    from scverse_backends._reports.report import BackendTable, Explanation
+    from scverse_backends._selection.selection import Selection
+    from scverse_backends._selection.state import Choice, Options
+    from scverse_backends._selection.trace import Trace
+
+    class Services(Protocol):
+        """What settings and scopes ask the inside of their dispatcher for."""
+
+        def available_backends(self) -> list[str]: ...
+        def get_backend(self, name: str) -> Any: ...
+        def backends(self) -> BackendTable: ...
+        def explain(self, function: Callable[..., Any], backend: object) -> Explanation: ...
+        def scoped_options(self, choice: Choice | None, given: object) -> Options: ...
+        def warn_unused(self, options: Options) -> None: ...
+
+
+class BackendScope:
+    """The context manager and decorator that :meth:`Settings.use_backend` returns."""
+
+    __slots__ = ("_fallback", "_name", "_options", "_selection", "_services")
+
+    def __init__(
+        self,
+        selection: Selection,
+        services: Services,
+        name: object,
+        fallback: str | None,
+        options: Mapping[str, Any] | None,
+    ) -> None:
+        self._selection = selection
+        self._services = services
+        self._name = name
+        self._fallback = fallback
+        self._options = options
+
+    def _chosen(self) -> tuple[Choice | None, Options | None]:
+        """Return what the scope selects and gives, once it is sure that it can."""
+        choice = None if self._name is None else self._selection.resolve(self._name, "scope")
+        return choice, None if self._options is None else self._services.scoped_options(choice, self._options)
+
+    def __enter__(self) -> None:
+        __tracebackhide__ = True
+        chosen = Attempt(self._chosen)
+        if chosen.failed:
+            raise chosen.error()
+        choice, options = chosen.value
+        self._selection.open(self, choice, self._fallback, options)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        scope = self._selection.close(self)
+        # An error is on its way to the user: nothing else is said now.
+        if scope is not None and scope.options is not None and error is None:
+            self._services.warn_unused(scope.options)
+
+    @unseen
+    def __call__[**P, R](self, function: Callable[P, R]) -> Callable[P, R]:
+        """Decorate a function of any kind; the name is checked when it is called."""
+        from functools import wraps
+
+        from scverse_backends._selection.kinds import driver_for, like
+        from scverse_backends._selection.steps import Steps
+
+        drive = driver_for(function)
+        if drive is None:
+
+            @wraps(function)
+            def plain(*args: P.args, **kwargs: P.kwargs) -> R:
+                __tracebackhide__ = True
+                with self:
+                    return function(*args, **kwargs)
+
+            return plain
+
+        def stepwise(*args: P.args, **kwargs: P.kwargs) -> Any:
+            __tracebackhide__ = True
+            chosen = Attempt(self._chosen)
+            if chosen.failed:
+                raise chosen.error()
+            choice, options = chosen.value
+            selection = self._selection
+            selection.wake()
+            state = selection.variable.get().with_scope(Scope(self, choice, self._fallback, options))
+
+            def ended(error: BaseException | None) -> None:
+                if options is not None and error is None:
+                    self._services.warn_unused(options)
+
+            steps = Steps(selection.variable, state, ended)
+            with steps:
+                result = function(*args, **kwargs)
+            name = getattr(function, "__name__", "decorated")
+            return drive(result, steps, name, getattr(function, "__qualname__", name))
+
+        decorated: Callable[P, R] = wraps(function)(like(function, stepwise))
+        return decorated
+
+
+class TraceScope:
+    """The context manager that :meth:`Settings.trace` returns."""
+
+    __slots__ = ("_selection", "_traces")
+
+    def __init__(self, selection: Selection) -> None:
+        self._selection = selection
+        self._traces: list[Trace] = []
+
+    def __enter__(self) -> Trace:
+        from scverse_backends._selection.trace import Trace
+
+        trace = Trace()
+        self._traces.append(trace)
+        self._selection.swap_traces((*self._selection.variable.get().traces, trace))
+        return trace
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if not self._traces:
+            return
+        closed = self._traces.pop()
+        closed.is_open = False
+        open_traces: Iterator[Any] = (trace for trace in self._selection.variable.get().traces if trace is not closed)
+        self._selection.swap_traces(tuple(open_traces))
