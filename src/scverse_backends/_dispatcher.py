@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from typing import Any, Literal, overload
 
     from scverse_backends._protocols import ClassDecorator, DispatchedFunction, FunctionDecorator, Renamed
-    from scverse_backends._reports.report import BackendTable, Explanation
+    from scverse_backends._reports.explain import Explanation
+    from scverse_backends._reports.report import BackendTable
 
 
 class BackendDispatcher:
@@ -348,8 +349,9 @@ def _parameter_names(given: Iterable[str]) -> frozenset[str]:
     TypeError
         If one of them is no name.
     """
-    names = one_or_several(given)
-    for name in names:
-        if not isinstance(name, str) or not name.isidentifier():  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"never_drop= takes names of parameters, and {name!r:.40} is none.")
+    # Who is not type-checked may write anything.
+    names: list[Any] = list(one_or_several(given))
+    wrong = [name for name in names if not isinstance(name, str) or not name.isidentifier()]
+    if wrong:
+        raise TypeError(f"never_drop= takes names of parameters, and {wrong[0]!r:.40} is none.")
     return frozenset(names)

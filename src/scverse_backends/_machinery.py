@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from scverse_backends._discovery.trust import Trust
     from scverse_backends._foundation.foreign import Attempt
     from scverse_backends._foundation.warner import Warner
-    from scverse_backends._reports.report import BackendTable, Explanation
+    from scverse_backends._reports.explain import Explanation
+    from scverse_backends._reports.report import BackendTable
     from scverse_backends._selection.state import Choice, Options
 
 
@@ -136,9 +137,7 @@ class Machinery:
 
     def refresh(self) -> None:
         """Compile anew and show anew: a backend came or went."""
-        parts = self._parts
-        if parts is None:
-            return  # A registry that is just being made.
+        parts = self._built()
         parts.resolver.forget()
         parts.decider.epoch += 1
         for record in self.records:
@@ -195,12 +194,9 @@ class Machinery:
         for rival in rivals:
             rival.forget_plans()
         if rivals:
-            self._warn_of_rival(record, rivals[0])
+            from scverse_backends._reports.discover import ambiguity  # Few hosts need it.
 
-    def _warn_of_rival(self, record: Dispatched, rival: Dispatched) -> None:
-        from scverse_backends._reports.discover import ambiguity
-
-        self.warner.warn(ambiguity(rival, record))
+            self.warner.warn_author(ambiguity(rivals[0], record))
 
     def adopt(self, record: Dispatched) -> None:
         """Know a function that was pickled by value, unless it is a copy of one that lives here."""
@@ -250,7 +246,7 @@ class Machinery:
 
     def explain(self, function: Any, backend: object) -> Explanation:
         """Say which implementation of a function would run."""
-        from scverse_backends._reports.report import explain
+        from scverse_backends._reports.explain import explain
 
         self.merger.catch_up()
         return explain(self.decider, self.record_of(function), backend)

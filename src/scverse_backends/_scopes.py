@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Protocol
 
-    from scverse_backends._reports.report import BackendTable, Explanation
+    from scverse_backends._reports.explain import Explanation
+    from scverse_backends._reports.report import BackendTable
     from scverse_backends._selection.selection import Selection
     from scverse_backends._selection.state import Choice, Options
     from scverse_backends._selection.trace import Trace

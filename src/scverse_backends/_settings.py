@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scverse_backends._foundation.foreign import Attempt
+from scverse_backends._foundation.foreign import Attempt, ChoiceError
 from scverse_backends._foundation.labels import did_you_mean, suggestions
 from scverse_backends._scopes import BackendScope, TraceScope
 from scverse_backends._selection.selection import POLICIES
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any, Literal
 
-    from scverse_backends._reports.report import BackendTable, Explanation
+    from scverse_backends._reports.explain import Explanation
+    from scverse_backends._reports.report import BackendTable
     from scverse_backends._scopes import Services
     from scverse_backends._selection.selection import Selection
 
@@ -79,16 +80,12 @@ class Settings:
 
     @backend.setter
     def backend(self, value: Selectable) -> None:
-        __tracebackhide__ = True
         if value is None:  # pyright: ignore[reportUnnecessaryComparison]  # who is not type-checked writes it.
-            raise ValueError(
+            raise ChoiceError(
                 "settings.backend = None selects nothing. Use 'del settings.backend' to undo a selection, or 'cpu' for "
                 "the host implementation."
             )
-        chosen = Attempt(self._selection.resolve, value, "process")
-        if chosen.failed:
-            raise chosen.error()
-        self._selection.assign(chosen.value)
+        self._selection.assign(self._selection.resolve(value, "process"))
 
     @backend.deleter
     def backend(self) -> None:
@@ -114,10 +111,9 @@ class Settings:
 
     @fallback.setter
     def fallback(self, policy: FallbackPolicy) -> None:
-        __tracebackhide__ = True
         wrong = _policy_problem(policy)
         if wrong is not None:
-            raise ValueError(wrong)
+            raise ChoiceError(wrong)
         self._selection.assign_fallback(policy)
 
     @fallback.deleter
@@ -275,9 +271,12 @@ class Settings:
     # -- being an object that users handle ---------------------------------------------------------------------------
 
     def __setattr__(self, name: str, value: object) -> None:
+        __tracebackhide__ = True
         if name not in ("backend", "fallback"):
             raise AttributeError(_no_attribute(name))
-        object.__setattr__(self, name, value)
+        assigned = Attempt(object.__setattr__, self, name, value)
+        if assigned.failed:
+            raise assigned.error()
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(_no_attribute(name), name=name, obj=self)

@@ -666,3 +666,46 @@ def test_a_backend_that_unregisters_itself_while_it_is_looked_up(lab: Lab) -> No
     assert lab.score(0, backend="fast") == ("fast", 0)
     with pytest.raises(ValueError, match="fast"):
         lab.score(0, backend="fast")
+
+
+# -- 4.6: each reason is heard, and once ------------------------------------------------------------------------------
+
+
+def sentences(lab: Lab, sentence: Any, *values: Any, **how: Any) -> list[str]:
+    """Return the reasons that are warned of where a backend declines each of these values with a sentence."""
+
+    def score(x: Any, k: Any = 1) -> Any: ...
+
+    score.can_run = lambda x, k=1: sentence(x)  # type: ignore[attr-defined]  # functions may carry it.
+    lab.register("picky", score=score)
+    try:
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
+            for value in values:
+                assert lab.score(value, **how) == ("host", value)
+    finally:
+        lab.dispatcher.unregister("picky")
+    return [str(one.message).partition(" (")[2].partition(");")[0] for one in found]
+
+
+def test_another_reason_is_heard_too(lab: Lab) -> None:
+    first = sentences(lab, lambda x: f"needs {x}", "a", "a", "b", "a", backend="picky")
+    assert first == ["needs a", "needs b"]
+    assert sentences(lab, lambda x: f"needs {x}", "a", "b", "c", backend="picky") == ["needs c"]
+
+
+def test_other_numbers_are_no_other_reason(lab: Lab) -> None:
+    heard = sentences(lab, lambda x: f"only {x} samples, needs 1000", *range(100), backend="picky")
+    assert heard == ["only 0 samples, needs 1000"]
+
+
+def test_a_backend_that_always_says_something_else_is_heard_a_few_times(
+    lab: Lab, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, logger="scverse_backends"):
+        assert len(sentences(lab, lambda x: f"not {'x' * x}", *range(1, 50), backend="picky")) == 8
+    assert len([record for record in caplog.records if "declined" in record.message]) == 8
+    lab.settings.fallback = "warn"
+    assert sentences(lab, lambda x: f"not {'y' * x}", 60, backend="picky") == []
+    # Of another function or selection there is still something to say.
+    assert len(sentences(lab, lambda x: f"not {'y' * x}", 61, backend=["picky", "bare"])) == 1

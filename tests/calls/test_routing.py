@@ -339,6 +339,8 @@ def test_an_option_of_another_backend() -> None:
             function(0, size=2, backend="slow")
         assert "It ran on backend 'slow'" in str(info.value)
         assert "'fast'" in str(info.value)
+        # 4.9: at the default that the signature shows, nobody gave it.
+        assert function(0, size=1, backend="slow") == function(0, size=1) == function(0, size=1, backend="cpu") == 0
 
 
 def test_an_option_in_a_fallback() -> None:
@@ -351,6 +353,21 @@ def test_an_option_in_a_fallback() -> None:
         function(0, size=2, backend="bare")
     assert "It ran on the host implementation" in str(info.value)
     assert "'fast'" in str(info.value)
+    assert function(0, size=1, backend="bare") == 0
+
+
+@pytest.mark.parametrize("other", [True, False])
+def test_a_misspelt_parameter_of_the_hosts_own_is_suggested_on_every_python(other: bool) -> None:  # 4.9
+    dispatcher = make("routing_lab")
+    function = dispatcher.backend_dispatch(define("def normalize(x, *, target_sum=None): return x"))
+    if other:
+        dispatcher.register(adapter(normalize=define("def normalize(x, *, target_sum=None, tile=8): return x")))
+        dispatcher.discover()
+    for way in ({}, {"backend": "cpu"}, *([{"backend": "fast"}] if other else [])):
+        with pytest.raises(TypeError, match="'targetsum'") as info:
+            function(0, targetsum=1, **way)
+        assert str(info.value).count("Did you mean 'target_sum'?") == 1
+        assert str(info.value).count("Did you mean") == 1
 
 
 def test_a_suggestion_of_pythons_own_stays_in_the_message() -> None:

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import sys
+import types
 from types import ModuleType
 
 import pytest
 
 from scverse_backends._discovery.adapters import Backend, Failure, load
 from scverse_backends._discovery.entry_points import RegisteredRecord
-from scverse_backends._discovery.exports import MISSING, declares, exported, exported_if_loaded, exports
+from scverse_backends._discovery.exports import (
+    MISSING,
+    declares,
+    exported,
+    exported_if_loaded,
+    exports,
+    may_provide,
+)
 from scverse_backends._discovery.trust import Trust
-from scverse_backends._foundation.foreign import describe_error
+from scverse_backends._foundation.foreign import describe_error, in_a_line
 
 
 def module(**contents):
@@ -395,3 +403,45 @@ def test_an_adapter_with_slots():
     adapter.f = function
     assert exported(adapter, "f") is function
     assert isinstance(loaded(adapter)[0], Backend)
+
+
+def test_a_value_shows_itself_in_a_line():
+    class Silent:
+        def __repr__(self):
+            raise SystemExit
+
+    class Interrupted:
+        def __repr__(self):
+            raise KeyboardInterrupt
+
+    assert in_a_line("a\nb") == "'a\\nb'"
+    assert in_a_line(types.SimpleNamespace(a=1)) == "namespace(a=1)"
+    assert in_a_line(Silent()) == "<Silent>"
+    assert in_a_line(list(range(100))) == "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, …"
+    with pytest.raises(KeyboardInterrupt):
+        in_a_line(Interrupted())
+
+
+# -- what may still be provided ---------------------------------------------------------------------------------------
+
+
+def test_what_an_adapter_may_still_provide():  # 1.11, 2.3
+    class Lazy:
+        name = "lazy"
+        held = staticmethod(len)
+
+        @property
+        def computed(self):
+            raise AssertionError("Nobody asks for it.")
+
+        def __getattr__(self, attribute):
+            raise AssertionError("Nobody asks for it.")
+
+    lazy = Lazy()
+    assert [may_provide(lazy, name) for name in ("held", "computed", "other", "_private")] == [False, True, True, False]
+    plain = types.SimpleNamespace(name="plain", held=len)
+    assert [may_provide(plain, name) for name in ("held", "other", "name")] == [False, False, False]
+    module = types.ModuleType("module")
+    module.__all__ = ["listed"]
+    module.__getattr__ = lambda name: None
+    assert [may_provide(module, name) for name in ("listed", "other")] == [True, False]

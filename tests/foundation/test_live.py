@@ -69,6 +69,14 @@ def test_a_module_that_creates_none(module):
     assert caught.value.host == "no_host"
 
 
+def test_a_forked_child_opens_the_locks_of_a_dispatcher_that_has_looked_for_nothing_yet():  # 2.9
+    dispatcher = BackendDispatcher(entrypoint_group="fork.backends", host_name="fork_host")
+    lock = dispatcher._machinery._building
+    gc.collect()  # The stand-ins of other tests.
+    _after_fork()
+    assert dispatcher._machinery._building is not lock
+
+
 def test_a_forked_child_opens_the_locks_of_every_dispatcher():  # 2.9
     dispatcher = BackendDispatcher(entrypoint_group="fork.backends", host_name="fork_host")
     entry = dispatcher._machinery.registry.read(RegisteredRecord("mine", Dispatcher))

@@ -54,7 +54,7 @@ def test_copies(trip):
 
 
 def test_pickling():
-    from scverse_backends._reports.report import Explanation
+    from scverse_backends._reports.explain import Explanation
 
     explanation = Explanation("f", "fast", "argument", "fast", "runs")
     assert pickle.loads(pickle.dumps(explanation)) == explanation

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scverse_backends import BackendDispatcher
-from scverse_backends._foundation.unseen import unseen
+from scverse_backends._foundation.unseen import FILE
 from scverse_backends._foundation.warner import Warner
 from scverse_backends.exceptions import DroppedArgumentWarning, FallbackWarning, UntrustedBackendWarning
 
@@ -368,11 +368,12 @@ def test_once_and_restored() -> None:
     with pytest.warns(FallbackWarning, match="one"):
         assert warner.warn_once("key", FallbackWarning("one"))
     assert not warner.warn_once("key", FallbackWarning("one"))
-    assert warner.first("other")
-    assert not warner.first("other")
-    assert warner.given == {"key", "other"}
+    assert warner.is_news("other", "text")
+    assert not warner.is_news("other", "text")
+    assert warner.is_news("other", "another text")
+    assert warner.given == {"key", ("other", "text"), ("other", "another text")}
     warner.restore(before)
-    assert warner.first("other")
+    assert warner.is_news("other", "text")
     with pytest.warns(FallbackWarning) as caught:
         warner.warn_once("key", FallbackWarning("one"))
     assert caught[0].message.host == "lab"  # type: ignore[union-attr]  # one of ours.
@@ -404,10 +405,11 @@ def test_where_every_frame_is_skipped_the_outermost_stands_for_the_user() -> Non
         stack.append(frame.f_code)
         last, frame = frame, frame.f_back
 
-    @unseen
     def wrapper(record: Any) -> None:
         # A frame of ours, in which the record of the function says what stands around it.
         Warner("lab", ["lab"]).warn(FallbackWarning("nobody"))
+
+    wrapper.__code__ = wrapper.__code__.replace(co_filename=FILE)
 
     with pytest.warns(FallbackWarning) as caught:
         wrapper(SimpleNamespace(codes=lambda: stack))

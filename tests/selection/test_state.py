@@ -9,7 +9,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from scverse_backends._selection.state import CPU_CHOICE, Choice, Opening, Scope, State, settle_call
+from scverse_backends._selection.state import CPU_CHOICE, Choice, Entered, Opening, Scope, State, settle_call
 
 FAST, OTHER = Choice(("fast",)), Choice(("other", "cpu"), is_order=True)
 
@@ -111,3 +111,14 @@ def test_what_a_body_opened_and_closed_outside_its_call_stays(variable):  # 1.4
 
     after = call(variable, outer, inner, body)
     assert (after.scopes, after.running, after.traces) == ((opened,), (), ("trace",))
+
+
+def test_a_block_in_another_state_leaves_behind_what_its_body_changed(variable):
+    outer, opened = State((Scope(1, FAST, None),)), Scope(3, OTHER, None)
+    variable.set(outer)
+    with Entered(variable, outer.with_scope(Scope(2, OTHER, None))):
+        pass
+    assert variable.get() is outer
+    with Entered(variable, outer.with_scope(Scope(2, OTHER, None))):
+        variable.set(variable.get().with_scope(opened))
+    assert variable.get().scopes == (*outer.scopes, opened)

@@ -7,6 +7,7 @@ import contextvars
 import gc
 import inspect
 import sys
+import traceback
 import types
 import weakref
 from contextlib import suppress
@@ -530,6 +531,109 @@ def test_any_iterable_for_a_generator(steps):
     seen = []
     assert list(drive_generator(Values(), steps, "name", "qualname")) == [1, 2]
     assert (seen, steps.read(), steps.ends) == (["fast"], None, [None])
+
+
+def test_an_iterator_in_a_generators_place_behaves_as_under_yield_from(steps):
+    class Closing:
+        def __init__(self):
+            self.closed = False
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            return 1
+
+        def close(self):
+            self.closed = True
+
+    values = Closing()
+    generator = drive_generator(values, steps, "name", "qualname")
+    assert next(generator) == 1
+    with pytest.raises(AttributeError, match="has no attribute 'send'"):
+        generator.send(2)
+    generator = drive_generator(values, steps, "name", "qualname")
+    next(generator)
+    with pytest.raises(KeyError):
+        generator.throw(KeyError())
+    assert not values.closed
+    generator = drive_generator(values, steps, "name", "qualname")
+    next(generator)
+    generator.close()
+    assert values.closed
+    generator = drive_generator([1, 2], steps, "name", "qualname")
+    next(generator)
+    generator.close()
+    with pytest.raises(TypeError, match="not iterable"):
+        next(drive_generator(3, steps, "name", "qualname"))
+
+
+def test_what_is_thrown_in_while_an_async_generator_awaits(steps):
+    async def stream():
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            yield "cancelled"
+
+    async def main():
+        return [value async for value in drive_async_generator(stream(), steps, "n", "q")]
+
+    async def cancel():
+        task = asyncio.create_task(main())
+        await asyncio.sleep(0)
+        task.cancel()
+        return await task
+
+    assert asyncio.run(cancel()) == ["cancelled"]
+
+
+@pytest.mark.parametrize("kind", ["generator", "coroutine", "async generator"])
+def test_an_exception_that_is_thrown_in_shows_no_frame_of_ours(steps, kind):  # 4.14
+    def frames(error):
+        return [frame.name for frame in traceback.extract_tb(error.__traceback__)]
+
+    def generator():
+        yield
+
+    class Forever:
+        def __await__(self):
+            yield
+
+    async def coroutine():
+        await Forever()
+
+    async def asynchronous():
+        yield
+
+    def thrower():
+        raise KeyError
+
+    def throw():
+        if kind == "generator":
+            driven = drive_generator(generator(), steps, "n", "q")
+            next(driven)
+            driven.throw(error)
+        elif kind == "coroutine":
+            driven = drive_coroutine(coroutine(), steps, "n", "q")
+            driven.send(None)
+            driven.throw(error)
+        else:
+            asyncio.run(throw_into_async(drive_async_generator(asynchronous(), steps, "n", "q")))
+
+    async def throw_into_async(driven):
+        await anext(driven)
+        await driven.athrow(error)
+
+    try:
+        thrower()
+    except KeyError as caught:
+        error = caught
+    with pytest.raises(KeyError) as info:
+        throw()
+    driver = {"generator": "_generate", "coroutine": "_await", "async generator": "_generate_async"}[kind]
+    # The driver stands where it threw it into the body, and nowhere else; where it was raised first stays.
+    assert frames(info.value).count(driver) == 1
+    assert frames(info.value)[-1] == "thrower"
 
 
 def test_any_awaitable_and_any_value_for_a_coroutine(steps):

@@ -7,12 +7,12 @@ host's functions, ``options`` looks after those that a scope gives, ``dispatched
 
 Rule: decide, then call. Only the decorated function calls what was decided (``wrapper``, for classes the metaclass).
 
-A door: it imports nothing, since import time is a promise. Other rooms import only the modules that it names.
+A door: it imports nothing, since import time is a promise. Other rooms import only the modules that ``DOOR`` names.
 """
 
 from __future__ import annotations
 
-__all__ = [
+DOOR = [
     "classes",
     "decide",
     "decision",

@@ -222,29 +222,30 @@ def _forward(metaclass: Any) -> Callable[..., Any]:
     return forward
 
 
-def _constructor(cell: ClassCell, forward: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the host's own construction as a function, which is all that the dispatching machinery knows."""
+class Construction:
+    """The construction of a class, as far as the machinery of calls knows functions."""
 
-    def construct(*args: Any, **kwargs: Any) -> Any:
-        return forward(cell.get(), *args, **kwargs)
-
-    def signature() -> Signature:
+    def __init__(self, cell: ClassCell, forward: Any) -> None:
         cls = cell.get()
+        self.__name__, self.__qualname__, self.__module__ = cls.__name__, cls.__qualname__, cls.__module__
+        self._cell = cell
+        self._forward = forward
+
+    def bound(self) -> Callable[..., Any]:
+        """Return what constructs an instance of the class."""
+        called: Callable[..., Any] = self._forward.__get__(self._cell.get())
+        return called
+
+    def signature(self) -> Signature:
+        """Return what the construction takes."""
+        cls = self._cell.get()
         own = _own_signature(cls)
-        shown = shown_signature(cls, forward, own)
+        shown = shown_signature(cls, self._forward, own)
         # Where the metaclass passes everything on, it is the constructor that says what.
         return constructor_signature(cls) if own is None and _takes_anything(shown) else shown
 
-    cls = cell.get()
-    construct.__name__, construct.__qualname__, construct.__module__ = cls.__name__, cls.__qualname__, cls.__module__
-
-    def bound() -> Callable[..., Any]:
-        called: Callable[..., Any] = forward.__get__(cell.get())
-        return called
-
-    construction: Any = construct
-    construction.signature, construction.bound = signature, bound
-    return construct
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Construction, (self._cell, self._forward)
 
 
 class ClassSignature:
@@ -317,7 +318,7 @@ def dispatch_class(gate: Gate, cls: Any, *, name: str | None, never_drop: frozen
     _check(cls)
     own_signature = _own_signature(cls)
     cell = ClassCell(cls)
-    constructor = _constructor(cell, _forward(type(cls)))
+    constructor = Construction(cell, _forward(type(cls)))
     _check_parameters(cls, constructor)
     try:
         metaclass = _derived_metaclass(type(cls))

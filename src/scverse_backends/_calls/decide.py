@@ -9,7 +9,7 @@ from __future__ import annotations
 from scverse_backends._calls.implementations import Implementations, with_more
 from scverse_backends._calls.routing import Routing
 from scverse_backends._foundation.foreign import Attempt, CallError, note
-from scverse_backends._foundation.labels import CPU, listing
+from scverse_backends._foundation.labels import BACKEND_PARAMETER, CPU, listing
 from scverse_backends._selection.state import CPU_CHOICE, Scope
 from scverse_backends._signatures.plan import host_plan
 
@@ -127,7 +127,7 @@ class Decider:
             if requested is None:
                 return
             plan = host_plan(record.attribute, record.host_implementation())
-        elif plan is None or plan.backend.name != choice.names[0] or decision.options:
+        elif plan is None or plan.backend.name != choice.names[0] or decision.options is not None:
             return
         if plan.aligned < 0:
             return
@@ -158,41 +158,49 @@ class Decider:
         ``None`` where it is the function's own error. Where Python refused the call itself, so that no body ran: what
         to run or to raise in its place, if there is anything better.
         """
-        again = None
-        # An error that was raised in a body has that body's frame behind the wrapper's.
         if decision is not None:
             plan = decision.plan
-        if isinstance(error, TypeError) and error.__traceback__ is not None and error.__traceback__.tb_next is None:
-            if plan is None or plan.backend is None:
-                again = self._refused_by_host(record, requested, args, kwargs, error, decision)
-            else:
-                bound = Attempt(self._implementations.bind, record, plan, args, kwargs)
-                again = bound if bound.failed else None
-        if isinstance(error, TypeError) and again is None and (plan is None or plan.backend is None):
-            self._note_options(record, kwargs, error)
+        on_host = plan is None or plan.backend is None
+        again: Attempt | None = None
+        if isinstance(error, TypeError):
+            traceback = error.__traceback__
+            # What a body raised has that body's frame behind the wrapper's.
+            if traceback is not None and traceback.tb_next is None:
+                if decision is None and any(record.is_unset(name, value) for name, value in kwargs.items()):
+                    # A kept decision went without a look at the arguments.
+                    return self.decide(record, requested, args, kwargs)
+                refused = Attempt(self._check, record, None if on_host else plan, args, kwargs, str(error))
+                again = refused if refused.failed else None
+            if again is None and on_host:
+                self._note_options(record, kwargs, error)
         if decision is not None:
             decision.over(error if again is None else again.peek())
         return again
 
-    def _refused_by_host(
-        self,
-        record: Dispatched,
-        requested: object,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        error: TypeError,
-        decision: Decision | None,
-    ) -> Decision | Attempt | None:
+    def _check(
+        self, record: Dispatched, plan: Plan | None, args: tuple[Any, ...], kwargs: dict[str, Any], said: str
+    ) -> None:
+        """Raise a better error for a call that Python refused, where there is one.
+
+        Raises
+        ------
+        CallError
+            If the call is wrong for the host, too, whose function is the one that its user knows; or if more can be
+            said of a keyword that the host refused.
+        """
+        if plan is not None:
+            self._implementations.bind(record, plan, args, kwargs)
+            return
         host = record.host_names()
-        unknown = [name for name in kwargs if name not in host.all]
-        if not unknown or host.takes_any:
-            return None
-        if any(record.is_unset(name, kwargs[name]) for name in unknown) and decision is None:
-            return self.decide(record, requested, args, kwargs)
-        plain = f"{record.plain_name}() got an unexpected keyword argument {unknown[0]!r}"
-        said = str(error) if plain in str(error) else plain
-        more = self._merger.unexpected(record, unknown[0], CPU, said)
-        return Attempt(_raise, with_more(said, more)) if more else None
+        # A parameter of the host's own that is called ``backend`` has another name here.
+        unknown = next((name for name in kwargs if name not in host.all and name != BACKEND_PARAMETER), None)
+        if unknown is None or host.takes_any:
+            return
+        plain = f"{record.plain_name}() got an unexpected keyword argument {unknown!r}"
+        said = said if plain in said else plain
+        more = self._merger.unexpected(record, unknown, CPU, said)
+        if more:
+            raise CallError(with_more(said, more))
 
     def _note_options(self, record: Dispatched, kwargs: dict[str, Any], error: TypeError) -> None:
         """Say in an error of a host that takes any keyword which backends know the one that it was given."""
@@ -201,10 +209,6 @@ class Decider:
             knowing = [backend for backend, found in record.contributions.items() if any(c.name == name for c in found)]
             if knowing and name not in host.all:
                 note(error, f"{name!r} is an option of {listing(knowing)}, and this call ran on the host.")
-
-
-def _raise(text: str) -> None:
-    raise CallError(text)
 
 
 def _recording(record: Dispatched, state: State) -> Recording:
@@ -217,5 +221,5 @@ def _record(recording: Recording, decision: Decision) -> None:
     """Note what runs a call, and how it ends."""
     provider = None if decision.plan is None else decision.plan.backend.record
     distribution, version = (None, None) if provider is None else (provider.distribution, provider.version)
-    recording.runs(decision.executes, decision.reason, distribution, version, decision.options)
+    recording.runs(decision.executes, decision.reason, distribution, version, decision.options or {})
     decision.tell(lambda error, _result: recording.end(error))

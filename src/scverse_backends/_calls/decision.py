@@ -59,7 +59,7 @@ class Decision:
     plan
         The plan of the backend's implementation, ``None`` for the host's.
     options
-        Options that a scope gave.
+        Options that a scope gave, ``None`` where no scope gives any that the implementation takes.
     note
         What is added to an exception of the host where it runs in place of a backend.
     """
@@ -103,7 +103,7 @@ class Decision:
         self.executes = executes
         self.reason = reason
         self.plan = plan
-        self.options: Mapping[str, Any] = options or {}
+        self.options = options
         self.note = note
         self.outer: Any = None
         """The state that the call is made in."""

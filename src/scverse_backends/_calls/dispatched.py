@@ -59,7 +59,7 @@ class Dispatched:
         "written",
     )
 
-    def __init__(self, function: Callable[..., Any], attribute: str, renamed: Renamed = _NOTHING) -> None:
+    def __init__(self, function: Any, attribute: str, renamed: Renamed = _NOTHING) -> None:
         self.function = function
         """The host's function; of a class, what stands for its construction."""
         self.attribute = attribute
@@ -135,9 +135,8 @@ class Dispatched:
         """Return the signature that callers see, before anything is merged."""
         if self.is_class:
             # Asked anew, since decorators outside ours may still change the class.
-            construct: Any = self.function
-            signature: Signature = construct.signature()
-            return signature
+            constructed: Signature = self.function.signature()
+            return constructed
         from scverse_backends._signatures.accepted import signature_of  # Importing a host need not pay for it.
 
         signature = signature_of(self.function)
@@ -154,11 +153,8 @@ class Dispatched:
 
     def host_implementation(self) -> Callable[..., Any]:
         """Return what is called where the host runs a call."""
-        if self.is_class:
-            construct: Any = self.function
-            bound: Callable[..., Any] = construct.bound()
-            return bound
-        return self.function
+        called: Callable[..., Any] = self.function.bound() if self.is_class else self.function
+        return called
 
     @property
     def keeps_plans(self) -> bool:
@@ -356,10 +352,9 @@ class LiveRecords:
 
         # One function for all references, since there are as many of them as decorated functions.
         def forget(dead: ref[Any]) -> None:
-            known = refs.pop(id(dead), None)
+            known = refs.pop(id(dead))
             unlisted.discard(id(dead))
-            if known is not None:
-                by_attribute[known.record.attribute].remove(known)
+            by_attribute[known.record.attribute].remove(known)
 
         self._forget = forget
 

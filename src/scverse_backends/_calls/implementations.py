@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from scverse_backends._discovery.adapters import Backend
     from scverse_backends._selection.state import State
     from scverse_backends._signatures.arguments import Given
-    from scverse_backends._signatures.router import Router
 
 _NO_SENTENCE = "it did not say why"
 
@@ -146,7 +145,10 @@ class Implementations:
         given = self.bind(record, plan, args, kwargs)
         if router is None:
             return Arranged(args, kwargs)
-        scoped = self._add_scoped_options(plan, router, given, state)
+        scoped = scoped_options_of(plan, state)
+        # What the caller writes wins.
+        added = {name: value for name, value in scoped.items() if name not in given.options}
+        given.options.update(added)
         try:
             # The host's converters see the selection that the call is made under.
             with Entered(self._variable, state):
@@ -154,20 +156,8 @@ class Implementations:
         except BackendContractError as error:
             error.host, error.distribution = self._host, plan.backend.distribution
             raise
-        arranged.scoped = scoped
+        arranged.scoped = added if scoped else None
         return arranged
-
-    def _add_scoped_options(self, plan: Plan, router: Router, given: Given, state: State) -> dict[str, Any]:
-        """Add the options that scopes give to the ones that the caller gave, which win."""
-        added: dict[str, Any] = {}
-        for options in state.given_options():
-            for name, value in options.by_backend.get(plan.backend.name, {}).items():
-                if name in router.options:
-                    options.used.add((plan.backend.name, name))
-                    if name not in given.options:
-                        added[name] = value
-        given.options.update(added)
-        return added
 
     def bind(self, record: Dispatched, plan: Plan | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Given:
         """Sort the arguments of a call by name.
@@ -215,6 +205,18 @@ class Implementations:
         if isinstance(answer, str):
             return answer.strip() or _NO_SENTENCE
         raise self._broken_can_run(record, backend, f"returned {type(answer).__name__}")
+
+
+def scoped_options_of(plan: Plan, state: State) -> dict[str, Any]:
+    """Return the options that scopes give to an implementation, of those that it takes."""
+    backend = plan.backend.name
+    found: dict[str, Any] = {}
+    for options in state.given_options():
+        for name, value in options.by_backend.get(backend, {}).items():
+            if plan.router is not None and name in plan.router.options:
+                options.used.add((backend, name))
+                found[name] = value
+    return found
 
 
 def can_run_of(implementation: Any) -> Any:

@@ -118,7 +118,7 @@ class Merger:
         problems: list[BackendLoadWarning] = []
         for backend in self._registry.available():
             for record in self._records:
-                if record.sources.get(backend.name) is backend:
+                if record.sources.get(backend.name) is backend or record in self._pending:
                     continue
                 try:
                     implementation = exported(backend.adapter, record.attribute)

@@ -83,14 +83,17 @@ class Takers:
         """
         for backend, name, known, all_known in self._untaken(options):
             if all_known:
-                raise CallError(_untaken(backend, name, known))
+                raise CallError(
+                    f"No function of backend {backend.name!r} takes the option {name!r}.{_suggested(name, known)}"
+                )
 
     def unused(self, options: Options) -> Iterator[DroppedArgumentWarning]:
         """Yield a warning for each option that no function takes, of those that are known now."""
         for backend, name, known, _ in self._untaken(options):
             if (backend.name, name) not in options.used:
                 yield DroppedArgumentWarning(
-                    _untaken(backend, name, known),
+                    f"The option {name!r} had no effect: no function of backend {backend.name!r} that is loaded takes "
+                    f"it.{_suggested(name, known)}",
                     backend=backend.name,
                     distribution=backend.distribution,
                     parameter=name,
@@ -117,7 +120,7 @@ class Takers:
             yield from ((backend, name, known, all_known) for name in given if name not in known)
 
 
-def _untaken(backend: Backend, name: str, known: set[str]) -> str:
+def _suggested(name: str, known: set[str]) -> str:
+    """Return what may have been meant, or else what there is."""
     meant = did_you_mean(suggestions(name, known))
-    takes = f" Its options: {listing(sorted(known))}." if known and not meant else ""
-    return f"No function of backend {backend.name!r} takes the option {name!r}, so it has no effect.{meant}{takes}"
+    return meant or (f" Its options: {listing(sorted(known))}." if known else "")

@@ -210,13 +210,14 @@ class Routing:
                 function=record.name,
                 source=source,
             )
-        # Once per function and selection, whatever a declining backend says: its sentences may speak of the data.
-        key = (record.attribute, choice.names)
-        if self._warner.first(("logged fallback", *key)):
+        # Each reason is heard once. One that speaks of the data may have other numbers at each call.
+        reason = _without_numbers(what)
+        if self._warner.is_news(("logged fallback", record.attribute, choice.names), reason):
             log.info("%s: %s; the host runs it", self._warner.host, what)
-        if policy == "warn" or (policy == "explicit" and source == "argument"):
-            self._warner.warn_once(
-                ("fallback", *key),
+        if (policy == "warn" or (policy == "explicit" and source == "argument")) and self._warner.is_news(
+            ("fallback", record.attribute, choice.names), reason
+        ):
+            self._warner.warn(
                 FallbackWarning(
                     f"{what}; the host implementation runs instead. "
                     f"Use backend='cpu' to ask for it, or settings.fallback = 'silent'.",
@@ -226,6 +227,11 @@ class Routing:
                     source=source,
                 ),
             )
+
+
+def _without_numbers(text: str) -> str:
+    """Return a text in which every number looks the same."""
+    return " ".join("#" if any(map(str.isdigit, word)) else word for word in text.split())
 
 
 def _chain(attempts: list[Candidate], name: str, reason: str) -> str:

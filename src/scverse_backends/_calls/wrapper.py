@@ -20,27 +20,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextvars import ContextVar
-    from typing import Any, Protocol
+    from typing import Any
 
     from scverse_backends._calls.dispatched import Dispatched
     from scverse_backends._selection.selection import Selection
 
-    class Selected(Protocol):
-        """What wrappers look at."""
-
-        @property
-        def idle(self) -> bool: ...
-        @property
-        def current(self) -> Callable[[], State]: ...
-        @property
-        def base(self) -> State: ...
-        @property
-        def variable(self) -> ContextVar[State]: ...
-        @property
-        def changes(self) -> object: ...
-
     Maker = Callable[[Callable[..., Any], Dispatched], Callable[..., Any]]
 
+
+NOTHING: Any = None
+"""What is found where nothing is kept."""
 
 _UNKNOWN = State()
 _UNKNOWN.short = TRACED
@@ -76,7 +65,7 @@ class NeverIdle:
 
 
 @unseen
-def maker(selection: Selected) -> Maker:  # noqa: PLR0915 - see the wrapper.
+def maker(selection: Selection | NeverIdle) -> Maker:  # noqa: PLR0915 - see the wrapper.
     """Return what makes the wrappers of functions for one dispatcher.
 
     A wrapper's closure holds the host function, its record, and the selection, which pickles by reference to the host's
@@ -121,7 +110,7 @@ def maker(selection: Selected) -> Maker:  # noqa: PLR0915 - see the wrapper.
                     getattr(plan.adapter, plan.attribute) if plan.namespace is None else plan.namespace[plan.attribute]
                 )
             except Exception:  # noqa: BLE001 - nothing is kept, or deciding will tell what is wrong.
-                implementation = None
+                implementation = NOTHING
             if (
                 not (
                     implementation is plan.exact

@@ -7,9 +7,9 @@ turns what a user wrote into a backend or a selection.
 Rules: nothing is imported that was not asked for; no lock is held while foreign code runs; whatever foreign code
 raises becomes a record, ``KeyboardInterrupt`` alone excepted.
 
-A door: it imports nothing, since import time is a promise. Other rooms import only the modules that it names.
+A door: it imports nothing, since import time is a promise. Other rooms import only the modules that ``DOOR`` names.
 """
 
 from __future__ import annotations
 
-__all__ = ["adapters", "answers", "entry_points", "exports", "registration", "registry", "resolver", "trust"]
+DOOR = ["adapters", "answers", "entry_points", "exports", "registration", "registry", "resolver", "trust"]

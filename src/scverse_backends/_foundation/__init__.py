@@ -3,9 +3,9 @@
 Names and their grammar, warnings that land on the user's line, frames that warnings pass over, the log, errors,
 immutable records, tables, and the list of dispatchers that are alive. Nothing here knows what a backend is.
 
-A door: it imports nothing, since import time is a promise. Other rooms import only the modules that it names.
+A door: it imports nothing, since import time is a promise. Other rooms import only the modules that ``DOOR`` names.
 """
 
 from __future__ import annotations
 
-__all__ = ["foreign", "labels", "live", "log", "record", "table", "unseen", "warner"]
+DOOR = ["foreign", "labels", "live", "log", "record", "table", "unseen", "warner"]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 LIBRARY = dirname(dirname(__file__)) + sep  # noqa: PTH120 - pathlib costs milliseconds to import.
 
 _MESSAGE_SHOWN = 240
+_VALUE_SHOWN = 60
 
 
 def describe_error(error: BaseException) -> str:
@@ -36,6 +37,17 @@ def describe_error(error: BaseException) -> str:
     if message != whole:
         message += " …"
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+def in_a_line(value: object) -> str:
+    """Return how a foreign value shows itself, in a line that is not too long."""
+    try:
+        text = " ".join(repr(value).split())
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 - foreign __repr__.
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= _VALUE_SHOWN else text[: _VALUE_SHOWN - 1] + "…"
 
 
 def formatted(error: BaseException) -> str:
@@ -76,6 +88,10 @@ class CallError(TypeError):
     """A wrong call. Who made it sees a plain ``TypeError`` with the same text."""
 
 
+class ChoiceError(ValueError):
+    """A wrong value. Who gave it sees a plain ``ValueError`` with the same text."""
+
+
 class Attempt:
     """What a function of ours came to: a value, or an error of ours for the caller to raise in its own frame."""
 
@@ -91,6 +107,8 @@ class Attempt:
             self._error = without_our_frames(error)
         except CallError as error:
             self._error = TypeError(str(error))
+        except ChoiceError as error:
+            self._error = ValueError(str(error))
 
     @property
     def failed(self) -> bool:

@@ -10,10 +10,13 @@ from scverse_backends._foundation.unseen import FILE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Callable, Hashable, Iterable
     from types import CodeType, FrameType
 
     from scverse_backends.exceptions import BackendWarning
+
+_MOST_OF_A_SUBJECT = 8
+"""How many different things are said of one subject: a backend may have another sentence for each data set."""
 
 _GLUE = ("contextlib", "functools")
 """Modules that stand between a host's functions and whoever calls them, and in which no user writes a line."""
@@ -34,9 +37,16 @@ class Warner:
         warning.host = self.host
         self.warn_plainly(warning, type(warning))
 
+    def warn_author(self, warning: BackendWarning) -> None:
+        """Warn on the line of the host that uses this library, which its author reads."""
+        warning.host = self.host
+        self._warn(warning, type(warning), self._frame_outside(lambda _frame: False))
+
     def warn_plainly(self, message: Warning | str, category: type[Warning]) -> None:
         """Give any warning on the user's line."""
-        frame = self._user_frame()
+        self._warn(message, category, self._frame_outside(self._is_no_users))
+
+    def _warn(self, message: Warning | str, category: type[Warning], frame: FrameType) -> None:
         namespace = frame.f_globals
         warnings.warn_explicit(
             message,
@@ -66,12 +76,13 @@ class Warner:
         except type(warning):
             self._given -= {key}
 
-    def first(self, key: Hashable) -> bool:
-        """Whether something happens for the first time, which it no longer does afterwards."""
-        if key in self._given:
+    def is_news(self, subject: Hashable, text: str) -> bool:
+        """Whether something is said for the first time, and not too much of the same subject was said before."""
+        if (subject, text) in self._given:
             return False
-        self._given |= {key}
-        return True
+        said = [key for key in self._given if isinstance(key, tuple) and key[0] == subject]
+        self._given |= {(subject, text)}
+        return len(said) < _MOST_OF_A_SUBJECT
 
     @property
     def given(self) -> frozenset[Hashable]:
@@ -82,12 +93,13 @@ class Warner:
         """Forget what was said since."""
         self._given = given
 
-    def _user_frame(self) -> FrameType:
-        """Return the frame of the line that the user wrote.
+    def _frame_outside(self, skipped: Callable[[FrameType], bool]) -> FrameType:
+        """Return the frame of the line that somebody else wrote.
 
-        Skipped are this library, the host's package, the functions around the dispatched one (its chain), the files
-        that decorators of other projects stand in, and what the standard library puts in between. The file of the host
-        function itself is skipped only as part of the host's package: in a notebook or a script, it is also the user's.
+        Skipped are this library, the functions around the dispatched one (its chain), and the files that decorators of
+        other projects stand in. For a user, so are the host's package and what the standard library puts in between.
+        The file of the host function itself is skipped only as part of the host's package: in a notebook or a script,
+        it is also the user's.
         """
         # The way to find a caller's line is documented, its name notwithstanding.
         frame: FrameType | None = sys._getframe(1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
@@ -102,7 +114,7 @@ class Warner:
                     decorator_files = frozenset(one.co_filename for one in chain) - {
                         one.co_filename for one in chain[-1:]
                     }
-            elif not (code in chain or code.co_filename in decorator_files or self._is_no_users(frame)):
+            elif not (code in chain or code.co_filename in decorator_files or skipped(frame)):
                 return frame
             last, frame = frame, frame.f_back
         assert last is not None  # The frame of this very function came first.

@@ -6,6 +6,7 @@ from inspect import Parameter
 
 from scverse_backends._calls.implementations import can_run_of
 from scverse_backends._docstrings.read import parameter_docs
+from scverse_backends._foundation.foreign import in_a_line
 from scverse_backends._foundation.labels import BACKEND_PARAMETER, suggestions
 from scverse_backends._reports.problem import Problem
 from scverse_backends._signatures.accepted import implementation_signature
@@ -92,7 +93,7 @@ class Signatures:
         if mine.default is Parameter.empty or theirs.default is Parameter.empty or mine.name in self._converted:
             return
         if not _same_default(mine.default, theirs.default):
-            text = f"Its default is {_shown(theirs.default)} here and {_shown(mine.default)} in the host."
+            text = f"Its default is {in_a_line(theirs.default)} here and {in_a_line(mine.default)} in the host."
             advice = "A call that leaves it out gives another result on this backend. Use the host's default."
             yield self._problem(mine.name, "warning", text, advice)
 
@@ -180,11 +181,6 @@ def _same_default(mine: Any, theirs: Any) -> bool:
     if at_default(mine, theirs):
         return True
     return type(mine) is type(theirs) and type(mine) not in (bool, int, float, complex) and _text(mine) == _text(theirs)
-
-
-def _shown(value: object) -> str:
-    text = " ".join(_text(value).split())
-    return text if len(text) <= 60 else text[:59] + "…"
 
 
 def _text(value: object) -> str:

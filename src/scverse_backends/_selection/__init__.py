@@ -8,9 +8,9 @@ process, ``trace`` holds the records of calls.
 Rules: a state is never changed, only replaced. Nothing here knows how a name becomes a backend; it is given a function
 that does.
 
-A door: it imports nothing, since import time is a promise. Other rooms import only the modules that it names.
+A door: it imports nothing, since import time is a promise. Other rooms import only the modules that ``DOOR`` names.
 """
 
 from __future__ import annotations
 
-__all__ = ["bind", "kinds", "selection", "state", "steps", "trace"]
+DOOR = ["bind", "kinds", "selection", "state", "steps", "trace"]

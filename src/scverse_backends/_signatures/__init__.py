@@ -6,9 +6,9 @@ the host's function shows.
 
 Rule: everything here is computed from signatures and arguments alone; no backend is asked for anything.
 
-A door: it imports nothing, since import time is a promise. Other rooms import only the modules that it names.
+A door: it imports nothing, since import time is a promise. Other rooms import only the modules that ``DOOR`` names.
 """
 
 from __future__ import annotations
 
-__all__ = ["accepted", "arguments", "defaults", "merged", "omitted", "own_backend", "plan", "router", "shown"]
+DOOR = ["accepted", "arguments", "defaults", "merged", "omitted", "own_backend", "plan", "router", "shown"]

@@ -10,6 +10,7 @@ import inspect
 from functools import partial
 from inspect import Parameter, Signature
 
+from scverse_backends._foundation.foreign import in_a_line
 from scverse_backends._foundation.labels import BACKEND_PARAMETER
 from scverse_backends._signatures.accepted import implementation_signature
 from scverse_backends._signatures.arguments import Names, Placeholder
@@ -54,7 +55,7 @@ class Contribution:
         self.type = type
         self.description = description
         # A foreign ``__repr__`` runs here, where no lock is held, and never again.
-        self.shown_default = None if default is Parameter.empty else _in_a_line(default)
+        self.shown_default = None if default is Parameter.empty else in_a_line(default)
         """The default as text, which may be a page long."""
         self.shown_annotation = repr(annotation)
 
@@ -62,11 +63,6 @@ class Contribution:
     def has_default(self) -> bool:
         """Whether the backend has a default of its own."""
         return self.default is not Parameter.empty
-
-
-def _in_a_line(value: Any) -> str:
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 60 else text[:59] + "…"
 
 
 def contributions(

@@ -55,8 +55,8 @@ class Arranged:
         self.kwargs = kwargs
         self.dropped = list(dropped)
         """What the caller gave and the implementation does not know."""
-        self.scoped: dict[str, Any] = {}
-        """Options among the keywords that a scope gave."""
+        self.scoped: dict[str, Any] | None = None
+        """Options among the keywords that a scope gave, ``None`` where no scope gives any that it takes."""
 
 
 class Router:
@@ -99,6 +99,13 @@ class Router:
     def knows(self, name: str) -> bool:
         """Whether the implementation has a parameter of that name."""
         return name in self._implementation.all
+
+    def lacking(self, names: Iterable[str]) -> list[str]:
+        """Return which parameters of the host a call cannot give to the implementation."""
+        if self._implementation.takes_any:
+            return []
+        reached = self._implementation.all.union(self._renamed)
+        return sorted(name for name in names if name in self._host.all and name not in reached)
 
     def forwardable(self) -> tuple[int, frozenset[str] | Anything]:
         """Return how many positional arguments and which keywords can be forwarded as they are; -1 for none at all."""

@@ -112,7 +112,7 @@ for call in calls:
     assert_type(call.function, str)
     assert_type(call.executed, str | None)
     assert_type(call.seconds, float | None)
-    assert_type(call.exception, BaseException | None)
+    assert_type(call.exception, str | None)
 
 # -- the dispatcher ----------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,167 @@
+"""Which implementation would run, and why: the decision of a call as a value that a person reads."""
+
+from __future__ import annotations
+
+from scverse_backends._calls.implementations import scoped_options_of
+from scverse_backends._foundation.foreign import in_a_line
+from scverse_backends._foundation.labels import CPU, listing, problem
+from scverse_backends._foundation.record import Record
+from scverse_backends._foundation.table import WIDTH, Row, Table
+from scverse_backends.exceptions import BackendError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from scverse_backends._calls.decide import Decider
+    from scverse_backends._calls.dispatched import Dispatched
+    from scverse_backends._selection.state import Choice, State
+
+_MAY_DECLINE = "runs unless it declines the arguments"
+
+
+class Explanation(Record):
+    """Which implementation would run, and why.
+
+    Attributes
+    ----------
+    function
+        Name of the host function.
+    requested
+        Canonical name of the selection, or a tuple of names where an order is selected.
+    source
+        Which rule chose it: ``"argument"``, ``"scope"``, ``"process"``, ``"environment"`` or ``"default"``.
+    executes
+        The backend that would run, ``"cpu"`` for the host's implementation; ``None`` where the call would raise.
+        What may decline the arguments of a call counts as running: the steps say what would come next.
+    reason
+        Why, in one sentence.
+    steps
+        What each name of the selection comes to, in order: pairs of a name and a sentence. Empty where the selection
+        itself is wrong.
+    """
+
+    __slots__ = ("executes", "function", "reason", "requested", "source", "steps")
+    __match_args__: tuple[str, ...] = ("function", "requested", "source", "executes", "reason", "steps")
+    function: str
+    requested: str | tuple[str, ...]
+    source: str
+    executes: str | None
+    reason: str
+    steps: tuple[tuple[str, str], ...]
+
+    def __init__(
+        self,
+        function: str,
+        requested: str | tuple[str, ...],
+        source: str,
+        executes: str | None,
+        reason: str,
+        steps: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        self._fill(function, requested, source, executes, reason, steps)
+
+    def _title(self) -> str:
+        names = (self.requested,) if isinstance(self.requested, str) else self.requested
+        # What can be no name is quoted: it may be empty.
+        requested = ", ".join(repr(name) if problem(name) else name for name in names) or "nothing"
+        ends = f"runs on {self.executes}" if self.executes is not None else "would raise"
+        return f"{self.function}: {ends} (requested: {requested}, by {self.source})"
+
+    def _table(self) -> Table:
+        if not self.steps:
+            return Table(self._title(), (), (), notes=[self.reason])
+        return Table(self._title(), ("backend", "what it comes to"), map(Row, self.steps))
+
+    def __str__(self) -> str:
+        line = f"{self._title()}. {self.reason}"
+        return line if len(line) <= WIDTH and line.isprintable() else self._table().text()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return self._table().html()
+
+
+def explain(decider: Decider, record: Dispatched, backend: object) -> Explanation:
+    """Say what a call would come to, without calling anything of the backend's."""
+    selection = decider.selection
+    name = record.name
+    state = selection.variable.get()
+    try:
+        if backend is None:
+            choice, source = selection.effective()
+        else:
+            choice, source = decider.resolver.choice(backend, used=False), "argument"
+    except BackendError as error:
+        requested = backend if backend is not None else selection.environment()
+        names: Any = requested
+        shown = tuple(map(str, names)) if isinstance(requested, (list, tuple)) else str(requested)
+        return Explanation(name, shown, error.source or "argument", None, str(error))
+    # What was passed over may have been installed since.
+    for one in choice.names:
+        decider.resolver.ask_again(one)
+    steps = _Steps()
+    _walk(decider, record, choice, source, state, steps)
+    return Explanation(name, choice.reading, source, steps.executes, steps.sentence(), tuple(steps.found))
+
+
+class _Steps:
+    """What the names of a selection come to, one after the other."""
+
+    __slots__ = ("executes", "found", "settled")
+
+    def __init__(self) -> None:
+        self.found: list[tuple[str, str]] = []
+        self.executes: str | None = None
+        self.settled = False
+        """Whether it is known what runs, which may still decline the arguments."""
+
+    def add(self, name: str, text: str, *, runs: str | None = None, ends: bool = False) -> None:
+        """Add what a name comes to: what runs then, and whether the call would end here by an error."""
+        if (runs is not None or ends) and not self.settled:
+            self.executes = runs
+            self.settled = True
+        self.found.append((name, text))
+
+    def sentence(self) -> str:
+        """Return the steps in one line."""
+        parts = [f"{name}: {text}" for name, text in self.found]
+        may = [index for index, (_, text) in enumerate(self.found) if text.startswith(_MAY_DECLINE)]
+        return "; ".join(f"then {part}" if index - 1 in may else part for index, part in enumerate(parts))
+
+
+def _walk(decider: Decider, record: Dispatched, choice: Choice, source: str, state: State, steps: _Steps) -> None:
+    """Follow a selection as a call would, up to what surely runs."""
+    try:
+        for candidate in decider.routing.candidates(record, choice, source, state, used=False):
+            plan = candidate.plan
+            scoped = {} if plan is None else scoped_options_of(plan, state)
+            given = ", ".join(f"{name}={in_a_line(value)}" for name, value in scoped.items())
+            added = f", with {given} of the scope" if given else ""
+            lacking = [] if plan is None or plan.router is None else plan.router.lacking(record.never_drop)
+            if candidate.runs_host or (plan is not None and plan.can_run is None and not lacking):
+                steps.add(candidate.name, f"{candidate.reason}{added}", runs=candidate.name)
+                for name in choice.names[len(steps.found) :]:
+                    steps.add(name, "not needed")
+                return
+            if plan is not None:
+                may = f"{_MAY_DECLINE}, and it lacks {listing(lacking)}" if lacking else _MAY_DECLINE
+                steps.add(candidate.name, f"{may}{added}", runs=candidate.name)
+            else:
+                detail = f" ({_first_line(candidate.problem)})" if candidate.problem is not None else ""
+                steps.add(candidate.name, f"{candidate.reason}{detail}")
+    except BackendError as error:
+        steps.add(choice.names[len(steps.found)], f"would raise: {error}", ends=True)
+        for name in choice.names[len(steps.found) :]:
+            steps.add(name, "not reached")
+        return
+    if decider.selection.fallback() == "raise":
+        steps.add(CPU, "does not run, since settings.fallback is 'raise'", ends=True)
+    else:
+        steps.add(CPU, "runs as fallback", runs=CPU)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
