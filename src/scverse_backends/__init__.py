@@ -10,6 +10,20 @@ from __future__ import annotations
 from scverse_backends import exceptions
 from scverse_backends._dispatcher import BackendDispatcher
 from scverse_backends._settings import Settings
-from scverse_backends._signatures.omitted import OMITTED
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from scverse_backends._signatures.omitted import OMITTED
 
 __all__ = ["OMITTED", "BackendDispatcher", "Settings", "exceptions"]
+
+
+def __getattr__(name: str) -> Any:
+    # Few hosts need it, and none shall wait for it.
+    if name == "OMITTED":
+        from scverse_backends._signatures.omitted import OMITTED
+
+        return OMITTED
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,10 +7,8 @@ import sys
 from scverse_backends._discovery.trust import Trust, checked_name
 from scverse_backends._foundation.labels import one_or_several, problem
 from scverse_backends._foundation.live import enlist, restore
-from scverse_backends._foundation.warner import Warner
 from scverse_backends._machinery import Machinery
 from scverse_backends._settings import Settings
-from scverse_backends._signatures.omitted import NOTHING_RENAMED, parsed_renames
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,7 +89,7 @@ class BackendDispatcher:
         trust = Trust(trusted_backends, reserved_backends)
         packages = {name.partition(".")[0] for name in (host_name, entrypoint_group)}
         self._machinery = Machinery(
-            entrypoint_group, trust, untrusted, Warner(host_name, packages), _parameter_names(never_drop)
+            host_name, entrypoint_group, packages, trust, untrusted, _parameter_names(never_drop)
         )
         # Where the host keeps this is told by nothing but its frame.
         module = sys._getframe(1).f_globals.get("__name__", "__main__")  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
@@ -176,7 +174,7 @@ class BackendDispatcher:
             "name": name,
             "own_backend": own_backend,
             "own_backend_values": one_or_several(own_backend_values),
-            "renamed": parsed_renames(renamed) if renamed else NOTHING_RENAMED,
+            "renamed": _parsed_renames(renamed) if renamed else _NOTHING_RENAMED,
             "never_drop": _parameter_names(never_drop),
         }
         if func is None:
@@ -339,6 +337,16 @@ class BackendDispatcher:
 
     def __reduce__(self) -> Any:
         return restore, (self._key,)
+
+
+# One dictionary for all functions that renamed nothing, since there are so many of them.
+_NOTHING_RENAMED: Mapping[str, tuple[str, Any]] = {}
+
+
+def _parsed_renames(renamed: Renamed) -> Mapping[str, tuple[str, Any]]:
+    from scverse_backends._signatures.omitted import parsed_renames  # Few hosts need it.
+
+    return parsed_renames(renamed)
 
 
 def _parameter_names(given: Iterable[str]) -> frozenset[str]:

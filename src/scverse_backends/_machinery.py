@@ -48,7 +48,7 @@ class _Parts:
         self.registry = Registry(
             group=machinery.group, trust=machinery.trust, refuse_untrusted=refuses, on_change=machinery.refresh
         )
-        self.resolver = Resolver(warner.host, self.registry, warner, warn_untrusted=warns)
+        self.resolver = Resolver(machinery.host, self.registry, warner, warn_untrusted=warns)
         self.merger = Merger(self.registry, machinery.records)
         self.decider = Decider(selection, self.resolver, warner, self.merger)
 
@@ -59,25 +59,37 @@ class Machinery:
     __slots__ = (
         "_building",
         "_makers",
+        "_packages",
         "_parts",
         "_records",
+        "_warner",
         "group",
+        "host",
         "never_drop",
         "reference",
         "selection",
         "trust",
         "untrusted",
-        "warner",
     )
 
-    def __init__(self, group: str, trust: Trust, untrusted: str, warner: Warner, never_drop: frozenset[str]) -> None:
+    def __init__(
+        self,
+        host: str,
+        group: str,
+        packages: set[str],
+        trust: Trust,
+        untrusted: str,
+        never_drop: frozenset[str],
+    ) -> None:
+        self.host = host
         self.group = group
+        self._packages = packages
         self.trust = trust
         self.untrusted = untrusted
-        self.warner = warner
+        self._warner: Warner | None = None
         self._records: LiveRecords | None = None
         self.never_drop = never_drop
-        self.selection = Selection(warner.host, self._choice)
+        self.selection = Selection(host, self._choice)
         self.selection.reference = (selection_of, (self,))
         self.reference: tuple[Any, ...] = ()
         """What it is restored by in another process, set by the dispatcher."""
@@ -119,6 +131,18 @@ class Machinery:
     def decider(self) -> Decider:
         """Decides calls."""
         return self._built().decider
+
+    @property
+    def warner(self) -> Warner:
+        """Gives the warnings."""
+        if self._warner is None:
+            from scverse_backends._foundation.warner import Warner  # As below.
+
+            warner = Warner(self.host, self._packages)
+            with self._building:
+                if self._warner is None:
+                    self._warner = warner
+        return self._warner
 
     @property
     def records(self) -> LiveRecords:
@@ -242,7 +266,7 @@ class Machinery:
         from scverse_backends._reports.report import backend_table
 
         self.merger.catch_up()
-        return backend_table(self.warner.host, self.registry, self.resolver, self.records.listed())
+        return backend_table(self.host, self.registry, self.resolver, self.records.listed())
 
     def explain(self, function: Any, backend: object) -> Explanation:
         """Say which implementation of a function would run."""
@@ -293,7 +317,7 @@ class Machinery:
         """Take a registered adapter out again."""
         from scverse_backends._discovery.registration import unregister
 
-        unregister(self.registry, name, self.warner.host)
+        unregister(self.registry, name, self.host)
 
     # -- options of scopes -------------------------------------------------------------------------------------------
 

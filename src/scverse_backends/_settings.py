@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from scverse_backends._foundation.foreign import Attempt, ChoiceError
 from scverse_backends._foundation.labels import did_you_mean, suggestions
-from scverse_backends._scopes import BackendScope, TraceScope
 from scverse_backends._selection.selection import POLICIES
 from scverse_backends.exceptions import BackendError
 
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 
     from scverse_backends._reports.explain import Explanation
     from scverse_backends._reports.report import BackendTable
-    from scverse_backends._scopes import Services
+    from scverse_backends._scopes import BackendScope, Services, TraceScope
     from scverse_backends._selection.selection import Selection
 
     FallbackPolicy = Literal["explicit", "silent", "warn", "raise"]
@@ -178,6 +177,8 @@ class Settings:
         wrong = None if fallback is None else _policy_problem(fallback)
         if wrong is not None:
             raise ValueError(wrong)
+        from scverse_backends._scopes import BackendScope  # Importing a host need not pay for it.
+
         return BackendScope(self._selection, self._services, name, fallback, options)
 
     def bind[**P, R](self, func: Callable[P, R]) -> Callable[P, R]:
@@ -266,6 +267,8 @@ class Settings:
         >>> calls[0].function, calls[0].executed
         ('score', 'cpu')
         """
+        from scverse_backends._scopes import TraceScope  # As above.
+
         return TraceScope(self._selection)
 
     # -- being an object that users handle ---------------------------------------------------------------------------

@@ -44,7 +44,7 @@ class Kind:
 KINDS = [
     Kind("host, nothing ever selected", "untouched", "", "bare"),
     Kind("class on the host, nothing ever selected", "untouched", "", "Forwarded", "Model"),
-    Kind('host, `backend="cpu"`, nothing else selected', "cpu", 'backend="cpu"', "bare"),
+    Kind('host, `backend="cpu"`, nothing else selected', "cpu", 'backend="cpu"', "scoped"),
     Kind("host, after a selection was undone", "touched", "", "bare"),
     Kind("class on the host, after a selection was undone", "touched", "", "Forwarded", "Model"),
     Kind('backend, by `backend="fast"`', "touched", 'backend="fast"', "scoped", backend=True),

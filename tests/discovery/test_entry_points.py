@@ -18,9 +18,8 @@ from scverse_backends._discovery.entry_points import (
     forget_finder_caches,
     installed_version,
     list_entry_points,
-    normalize_distribution,
-    normalize_reference,
 )
+from scverse_backends._foundation.labels import normalize_distribution, normalize_reference
 
 GROUP = "records.backends"
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Renamed = Mapping[str, tuple[str, Callable[[Any], Any] | None]]
 
-_NOTHING: Mapping[Any, Any] = {}
+NOTHING: Mapping[Any, Any] = {}
 _NO_NAMES: frozenset[str] = frozenset()
 
 
@@ -59,7 +59,7 @@ class Dispatched:
         "written",
     )
 
-    def __init__(self, function: Any, attribute: str, renamed: Renamed = _NOTHING) -> None:
+    def __init__(self, function: Any, attribute: str, renamed: Renamed = NOTHING) -> None:
         self.function = function
         """The host's function; of a class, what stands for its construction."""
         self.attribute = attribute
@@ -77,12 +77,12 @@ class Dispatched:
         """Present where the host function has a parameter ``backend`` of its own."""
         self.current: Plan = NO_PLAN
         """The plan of the last call on a backend that was selected by setting or scope. Only ever a cache."""
-        self.pinned: Mapping[object, Plan] = _NOTHING
+        self.pinned: Mapping[object, Plan] = NOTHING
         """The plans of the last calls that said ``backend=``, by what they said. Only ever a cache."""
-        self.plans: Mapping[Backend, Plan] = _NOTHING
-        self.contributions: Mapping[str, tuple[Contribution, ...]] = _NOTHING
+        self.plans: Mapping[Backend, Plan] = NOTHING
+        self.contributions: Mapping[str, tuple[Contribution, ...]] = NOTHING
         """The options that backends add, by backend. Replaced, never changed in place."""
-        self.sources: Mapping[str, Backend] = _NOTHING
+        self.sources: Mapping[str, Backend] = NOTHING
         """Which backend each contribution was read from."""
         self.unsettled: frozenset[str] = _NO_NAMES
         """The options whose default only a backend could tell, so that a placeholder may be given for them."""
@@ -168,8 +168,8 @@ class Dispatched:
     def forget_plans(self) -> None:
         """Compile anew from now on: a backend came or went."""
         self.current = NO_PLAN
-        self.pinned = _NOTHING
-        self.plans = _NOTHING
+        self.pinned = NOTHING
+        self.plans = NOTHING
 
     def forget_host(self) -> None:
         """Look at the host's signature anew: its class was built anew."""
@@ -293,7 +293,7 @@ def _found_in_module(wrapper: Any) -> Any:
     """Return what the module of a function shows under its qualified name."""
     found: Any = sys.modules.get(getattr(wrapper, "__module__", None) or "")
     for part in getattr(wrapper, "__qualname__", "").split("."):
-        found = getattr(found, "__dict__", _NOTHING).get(part)
+        found = getattr(found, "__dict__", NOTHING).get(part)
     return found
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
+    from scverse_backends._calls.dispatched import Renamed
     from scverse_backends._calls.wrapper import Maker
 
 _VARARGS, _VARKEYWORDS, _RUNS_IN_STEPS = 0x04, 0x08, 0x20 | 0x80 | 0x200
@@ -28,7 +29,7 @@ def dispatch_function(
     name: str | None,
     own_backend: str | None,
     own_backend_values: tuple[str, ...],
-    renamed: dict[str, tuple[str, Callable[[Any], Any] | None]],
+    renamed: Renamed,
     never_drop: frozenset[str],
 ) -> tuple[Callable[..., Any], Dispatched]:
     """Decorate one host function.

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import sys
 
+from scverse_backends._foundation.labels import normalize_distribution, normalize_reference
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -20,22 +22,6 @@ _UNREAD = "\0"
 
 _ATTEMPTS = 10
 """How often a finder is asked to forget: each failure for a race means that another thread made one step."""
-
-
-def normalize_distribution(name: str) -> str:
-    """Return the form in which PEP 503 compares distribution names."""
-    out: list[str] = []
-    for character in name.lower():
-        if character not in "-_.":
-            out.append(character)
-        elif not out or out[-1] != "-":
-            out.append("-")
-    return "".join(out)
-
-
-def normalize_reference(reference: str) -> str:
-    """Return an object reference, ``module`` or ``module:attribute``, without extras and white space."""
-    return "".join(reference.partition("[")[0].split())
 
 
 class EntryPointRecord:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from scverse_backends._discovery.adapters import Backend, Failure
-from scverse_backends._discovery.entry_points import installed_version, normalize_distribution, search_path
-from scverse_backends._foundation.labels import CPU, did_you_mean, listing, plain, suggestions
+from scverse_backends._discovery.entry_points import installed_version, search_path
+from scverse_backends._foundation.labels import CPU, did_you_mean, listing, normalize_distribution, plain, suggestions
 from scverse_backends._selection.state import CPU_CHOICE, Choice
 from scverse_backends.exceptions import (
     BackendError,

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from scverse_backends._discovery.entry_points import normalize_distribution, normalize_reference
-from scverse_backends._foundation.labels import COLLECTIONS, CPU, SETS, did_you_mean, fold, problem, suggestions
+from scverse_backends._foundation.labels import (
+    COLLECTIONS,
+    CPU,
+    SETS,
+    did_you_mean,
+    fold,
+    normalize_distribution,
+    normalize_reference,
+    problem,
+    suggestions,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What a backend's name is: its grammar, how names are compared, and which one may have been meant."""
+"""Names: what a backend's is, how names are compared, and which one may have been meant."""
 
 from __future__ import annotations
 
@@ -107,3 +107,19 @@ def listing(names: Iterable[str], *, limit: int = 12) -> str:
 def one_or_several(names: str | Iterable[str]) -> tuple[str, ...]:
     """Return names as a tuple, where a single one may stand for itself."""
     return (names,) if isinstance(names, str) else tuple(names)
+
+
+def normalize_distribution(name: str) -> str:
+    """Return the form in which PEP 503 compares distribution names."""
+    out: list[str] = []
+    for character in name.lower():
+        if character not in "-_.":
+            out.append(character)
+        elif not out or out[-1] != "-":
+            out.append("-")
+    return "".join(out)
+
+
+def normalize_reference(reference: str) -> str:
+    """Return an object reference, ``module`` or ``module:attribute``, without extras and white space."""
+    return "".join(reference.partition("[")[0].split())

@@ -12,6 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
     from types import CodeType, FrameType
+    from typing import Any
 
     from scverse_backends.exceptions import BackendWarning
 
@@ -80,9 +81,9 @@ class Warner:
         """Whether something is said for the first time, and not too much of the same subject was said before."""
         if (subject, text) in self._given:
             return False
-        said = [key for key in self._given if isinstance(key, tuple) and key[0] == subject]
+        said = sum(_is_of(key, subject) for key in self._given)
         self._given |= {(subject, text)}
-        return len(said) < _MOST_OF_A_SUBJECT
+        return said < _MOST_OF_A_SUBJECT
 
     @property
     def given(self) -> frozenset[Hashable]:
@@ -125,6 +126,10 @@ class Warner:
             return True
         name = frame.f_globals.get("__name__")
         return isinstance(name, str) and (name in _GLUE or name.partition(".")[0] in self._packages)
+
+
+def _is_of(key: Any, subject: Hashable) -> bool:
+    return isinstance(key, tuple) and bool(key[0] == subject)  # pyright: ignore[reportUnknownArgumentType]  # any key.
 
 
 def _codes_around(frame: FrameType) -> Iterable[CodeType]:

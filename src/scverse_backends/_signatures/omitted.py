@@ -31,9 +31,6 @@ Examples
 OMITTED
 """
 
-# One dictionary for all functions that renamed nothing, since there are so many of them.
-NOTHING_RENAMED: dict[str, tuple[str, Any]] = {}
-
 
 def parsed_renames(renamed: Any) -> dict[str, tuple[str, Any]]:
     """Return new names with old ones and converters, from what a host wrote.
