@@ -137,10 +137,10 @@ def _walk(decider: Decider, record: Dispatched, choice: Choice, source: str, sta
     try:
         for candidate in decider.routing.candidates(record, choice, source, state, used=False):
             plan = candidate.plan
-            scoped = {} if plan is None else scoped_options_of(plan, state)
+            scoped: dict[str, Any] = {} if plan is None else scoped_options_of(plan, state)
             given = ", ".join(f"{name}={in_a_line(value)}" for name, value in scoped.items())
             added = f", with {given} of the scope" if given else ""
-            lacking = [] if plan is None or plan.router is None else plan.router.lacking(record.never_drop)
+            lacking: list[str] = [] if plan is None or plan.router is None else plan.router.lacking(record.never_drop)
             if candidate.runs_host or (plan is not None and plan.can_run is None and not lacking):
                 steps.add(candidate.name, f"{candidate.reason}{added}", runs=candidate.name)
                 for name in choice.names[len(steps.found) :]:
