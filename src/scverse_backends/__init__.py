@@ -7,7 +7,6 @@ that implements some of them and registers one entry point; users choose with ``
 
 from __future__ import annotations
 
-from scverse_backends import exceptions
 from scverse_backends._dispatcher import BackendDispatcher
 from scverse_backends._settings import Settings
 
@@ -15,15 +14,20 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from scverse_backends import exceptions
     from scverse_backends._signatures.omitted import OMITTED
 
 __all__ = ["OMITTED", "BackendDispatcher", "Settings", "exceptions"]
 
 
 def __getattr__(name: str) -> Any:
-    # Few hosts need it, and none shall wait for it.
+    # Importing a host need not pay for what few hosts use, and what is used when something is wrong.
     if name == "OMITTED":
         from scverse_backends._signatures.omitted import OMITTED
 
         return OMITTED
+    if name == "exceptions":
+        from importlib import import_module
+
+        return import_module("scverse_backends.exceptions")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,7 +10,6 @@ from _thread import RLock
 
 from scverse_backends._foundation.labels import CPU, listing
 from scverse_backends._selection.selection import Selection
-from scverse_backends.exceptions import BackendError, BackendLoadWarning
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,25 +31,33 @@ if TYPE_CHECKING:
     from scverse_backends._selection.state import Choice, Options
 
 
-class _Parts:
-    """What finds backends and decides calls."""
+class _Finding:
+    """What finds backends."""
 
-    __slots__ = ("decider", "merger", "registry", "resolver")
+    __slots__ = ("registry", "resolver")
 
     def __init__(self, machinery: Machinery) -> None:
-        from scverse_backends._calls.decide import Decider
-        from scverse_backends._calls.merge import Merger
         from scverse_backends._discovery.registry import Registry
         from scverse_backends._discovery.resolver import Resolver
 
         refuses, warns = machinery.untrusted == "refuse", machinery.untrusted == "warn"
-        warner, selection = machinery.warner, machinery.selection
         self.registry = Registry(
             group=machinery.group, trust=machinery.trust, refuse_untrusted=refuses, on_change=machinery.refresh
         )
-        self.resolver = Resolver(machinery.host, self.registry, warner, warn_untrusted=warns)
-        self.merger = Merger(self.registry, machinery.records)
-        self.decider = Decider(selection, self.resolver, warner, self.merger)
+        self.resolver = Resolver(machinery.host, self.registry, machinery.warner, warn_untrusted=warns)
+
+
+class _Deciding:
+    """What decides calls, and shows what backends add."""
+
+    __slots__ = ("decider", "merger")
+
+    def __init__(self, machinery: Machinery) -> None:
+        from scverse_backends._calls.decide import Decider
+        from scverse_backends._calls.merge import Merger
+
+        self.merger = Merger(machinery.registry, machinery.records)
+        self.decider = Decider(machinery.selection, machinery.resolver, machinery.warner, self.merger)
 
 
 class Machinery:
@@ -61,8 +68,6 @@ class Machinery:
         "_makers",
         "_packages",
         "_parts",
-        "_records",
-        "_warner",
         "group",
         "host",
         "never_drop",
@@ -86,14 +91,12 @@ class Machinery:
         self._packages = packages
         self.trust = trust
         self.untrusted = untrusted
-        self._warner: Warner | None = None
-        self._records: LiveRecords | None = None
         self.never_drop = never_drop
         self.selection = Selection(host, self._choice)
         self.selection.reference = (selection_of, (self,))
         self.reference: tuple[Any, ...] = ()
         """What it is restored by in another process, set by the dispatcher."""
-        self._parts: _Parts | None = None
+        self._parts: dict[str, Any] = {}
         self._makers: tuple[Maker, Maker] | None = None
         self._building = RLock()
 
@@ -101,80 +104,72 @@ class Machinery:
         # Functions that are pickled by value take it along: they shall find their own dispatcher's again.
         return self.reference
 
-    # -- what finds backends and decides calls -----------------------------------------------------------------------
+    # -- the parts, each made on first need --------------------------------------------------------------------------
 
-    def _built(self) -> _Parts:
-        if self._parts is None:
-            built = _Parts(self)
-            # Several threads may need them first at once; all use the ones that were ready first.
+    def _part[P](self, name: str, make: Callable[[], P]) -> P:
+        """Return a part. Several threads may need it first at once: all use the one that was ready first."""
+        if name not in self._parts:
+            made = make()
             with self._building:
-                if self._parts is None:
-                    self._parts = built
-        return self._parts
-
-    @property
-    def registry(self) -> Registry:
-        """Knows which backends exist."""
-        return self._built().registry
-
-    @property
-    def resolver(self) -> Resolver:
-        """Turns names into backends and selections."""
-        return self._built().resolver
-
-    @property
-    def merger(self) -> Merger:
-        """Shows the options of the backends in the host's functions."""
-        return self._built().merger
-
-    @property
-    def decider(self) -> Decider:
-        """Decides calls."""
-        return self._built().decider
+                self._parts.setdefault(name, made)
+        part: P = self._parts[name]
+        return part
 
     @property
     def warner(self) -> Warner:
         """Gives the warnings."""
-        if self._warner is None:
-            from scverse_backends._foundation.warner import Warner  # As below.
+        from scverse_backends._foundation.warner import Warner
 
-            warner = Warner(self.host, self._packages)
-            with self._building:
-                if self._warner is None:
-                    self._warner = warner
-        return self._warner
+        return self._part("warner", lambda: Warner(self.host, self._packages))
 
     @property
     def records(self) -> LiveRecords:
         """The decorated functions."""
-        if self._records is None:
-            from scverse_backends._calls.dispatched import LiveRecords  # Importing this package need not pay for it.
+        from scverse_backends._calls.dispatched import LiveRecords
 
-            records = LiveRecords()
-            with self._building:
-                if self._records is None:
-                    self._records = records
-        return self._records
+        return self._part("records", LiveRecords)
+
+    @property
+    def registry(self) -> Registry:
+        """Knows which backends exist."""
+        return self._part("finding", lambda: _Finding(self)).registry
+
+    @property
+    def resolver(self) -> Resolver:
+        """Turns names into backends and selections."""
+        return self._part("finding", lambda: _Finding(self)).resolver
+
+    @property
+    def merger(self) -> Merger:
+        """Shows the options of the backends in the host's functions."""
+        return self._part("deciding", lambda: _Deciding(self)).merger
+
+    @property
+    def decider(self) -> Decider:
+        """Decides calls."""
+        return self._part("deciding", lambda: _Deciding(self)).decider
 
     def _choice(self, value: Any, source: str) -> Choice:
         return self.resolver.choice(value, source)
 
     def refresh(self) -> None:
         """Compile anew and show anew: a backend came or went."""
-        parts = self._built()
-        parts.resolver.forget()
-        parts.decider.epoch += 1
-        for record in self.records:
-            record.forget_plans()
-        parts.merger.refresh()
+        self.resolver.forget()
+        # Without decorated functions there is nothing to show, and no call to decide.
+        if "records" in self._parts:
+            self.decider.epoch += 1
+            for record in self.records:
+                record.forget_plans()
+            self.merger.refresh()
 
     def after_fork(self) -> None:
         """Open, in a forked child, the locks that threads of the parent may have held."""
         self._building = RLock()
         self.selection.after_fork()
-        if self._parts is not None:
-            self._parts.registry.after_fork()
-            self._parts.merger.after_fork()
+        if "finding" in self._parts:
+            self.registry.after_fork()
+        if "deciding" in self._parts:
+            self.merger.after_fork()
 
     # -- for decorated functions -------------------------------------------------------------------------------------
 
@@ -210,10 +205,11 @@ class Machinery:
 
     def _show(self, record: Dispatched, shown: Any) -> None:
         record.gate = self
-        record.never_drop |= self.never_drop
+        if self.never_drop:
+            record.never_drop |= self.never_drop
         self.records.add(record, shown)
-        if self._parts is not None:
-            self._parts.merger.came(record)
+        if "deciding" in self._parts:
+            self.merger.came(record)
         rivals = self.records.rivals(record)
         for rival in rivals:
             rival.forget_plans()
@@ -279,6 +275,8 @@ class Machinery:
         """Return the adapter that answers to a name, ``None`` if none does; warn where it cannot be loaded."""
         if not isinstance(name, str) or name == CPU:
             return None
+        from scverse_backends.exceptions import BackendError, BackendLoadWarning
+
         try:
             return self.resolver.backend(name).adapter
         except BackendError as error:
@@ -299,7 +297,8 @@ class Machinery:
     def _load_all(self) -> None:
         self.resolver.load_all()
         self.resolver.tell()
-        self.merger.catch_up()
+        if "records" in self._parts:
+            self.merger.catch_up()
 
     def register(
         self, adapter: Any, name: str | None, *, distribution: str | None = None, value: str | None = None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from scverse_backends._foundation.foreign import Attempt, ChoiceError
 from scverse_backends._foundation.labels import did_you_mean, suggestions
 from scverse_backends._selection.selection import POLICIES
-from scverse_backends.exceptions import BackendError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -286,11 +285,12 @@ class Settings:
 
     def __repr__(self) -> str:
         selection = self._selection
-        try:
-            choice, source = selection.effective()
+        found = Attempt(selection.effective)
+        if found.failed:
+            shown = f"backend=? ({found.error()})"
+        else:
+            choice, source = found.value
             shown = f"backend={choice.reading!r} ({source})"
-        except BackendError as error:
-            shown = f"backend=? ({error})"
         return f"<settings of {self._host}: {shown}, fallback={selection.fallback()!r}>"
 
     def __copy__(self) -> Settings:

@@ -7,7 +7,6 @@ import types
 import pytest
 
 from scverse_backends import BackendDispatcher, _machinery
-from scverse_backends._calls import dispatched
 from scverse_backends._selection.state import Choice, State
 
 
@@ -21,7 +20,7 @@ def test_repr(dispatcher):
 
 
 def test_all_threads_use_the_parts_that_were_ready_first(dispatcher, monkeypatch):  # 2.9
-    real = _machinery._Parts
+    real = _machinery._Deciding
     made = []
 
     def build(machinery):
@@ -31,24 +30,9 @@ def test_all_threads_use_the_parts_that_were_ready_first(dispatcher, monkeypatch
             made.append(machinery.decider)
         return real(machinery)
 
-    monkeypatch.setattr(_machinery, "_Parts", build)
+    monkeypatch.setattr(_machinery, "_Deciding", build)
     assert dispatcher._machinery.decider is made[1]
     assert dispatcher._machinery.decider is made[1]
-
-
-def test_all_threads_use_the_records_that_were_ready_first(dispatcher, monkeypatch):  # 2.9
-    real = dispatched.LiveRecords
-    made = []
-
-    def build():
-        if not made:
-            made.append(None)
-            made.append(dispatcher._machinery.records)
-        return real()
-
-    monkeypatch.setattr(dispatched, "LiveRecords", build)
-    assert dispatcher._machinery.records is made[1]
-    assert dispatcher._machinery.records is made[1]
 
 
 def test_nothing_stands_behind_the_host(dispatcher):  # 1.9, 4.8

@@ -340,21 +340,21 @@ class _WrapperRef(ref):  # type: ignore[type-arg]  # its referent is of no one t
 class LiveRecords:
     """The records of the functions that are alive, in the order of decoration."""
 
-    __slots__ = ("_by_attribute", "_forget", "_refs", "_unlisted")
+    __slots__ = ("_forget", "_refs", "_seen", "_twice", "_unlisted")
 
     def __init__(self) -> None:
         refs: dict[int, _WrapperRef] = {}
         unlisted: set[int] = set()
-        by_attribute: dict[str, list[_WrapperRef]] = {}
         self._refs = refs
         self._unlisted = unlisted
-        self._by_attribute = by_attribute
+        self._seen: set[str] = set()
+        self._twice: set[str] = set()
+        """What two functions looked for in adapters, once at least."""
 
         # One function for all references, since there are as many of them as decorated functions.
         def forget(dead: ref[Any]) -> None:
-            known = refs.pop(id(dead))
+            refs.pop(id(dead), None)
             unlisted.discard(id(dead))
-            by_attribute[known.record.attribute].remove(known)
 
         self._forget = forget
 
@@ -364,18 +364,17 @@ class LiveRecords:
         reference.record = record
         record.wrapper_ref = reference
         self._refs[id(reference)] = reference
-        self._by_attribute.setdefault(record.attribute, []).append(reference)
+        (self._twice if record.attribute in self._seen else self._seen).add(record.attribute)
 
     def rivals(self, record: Dispatched) -> list[Dispatched]:
         """Return the records of other functions that look for the same adapter attribute.
 
         Decorating the same function again, as reloading a module does, makes no rival.
         """
-        references = self._by_attribute.get(record.attribute, ())
-        if len(references) < 2:
+        if record.attribute not in self._twice:
             return []
-        others = [one.record for one in list(references) if id(one) not in self._unlisted and one() is not None]
-        return [other for other in others if other.place != record.place]
+        same = (other for other in self.listed() if other.attribute == record.attribute)
+        return [other for other in same if other.place != record.place]
 
     def listed(self) -> list[Dispatched]:
         """Return the records of what the host offers: all but what was decorated for a while only."""

@@ -61,8 +61,8 @@ class Merger:
         self._registry = registry
         self._records = records
         self._lock = RLock()
-        self._pending: tuple[Dispatched, ...] = ()
-        """Functions that were decorated after a backend was loaded, and into which nothing is merged yet."""
+        self._pending: tuple[Dispatched, ...] = tuple(records)
+        """Functions that were decorated after the last merge, and into which nothing is merged yet."""
 
     def rivals(self, record: Dispatched) -> list[Dispatched]:
         """Return the other functions of the host that look for the same adapter attribute."""
@@ -74,6 +74,8 @@ class Merger:
 
     def refresh(self) -> None:
         """Merge what is loaded, and take out what is gone, in every function."""
+        with self._lock:
+            self._pending = ()
         self._update_all(self._records)
 
     def came(self, record: Dispatched) -> None:

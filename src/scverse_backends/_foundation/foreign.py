@@ -6,7 +6,6 @@ from contextlib import suppress
 from os.path import dirname, sep
 
 from scverse_backends._foundation.labels import plain
-from scverse_backends.exceptions import BackendError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -102,8 +101,7 @@ class Attempt:
         self._error: BaseException | None = None
         try:
             self.value = function(*args)
-        except (BackendError, Warning) as error:
-            # A warning is raised where the user's filters make errors of warnings.
+        except _errors_of_ours() as error:
             self._error = without_our_frames(error)
         except CallError as error:
             self._error = TypeError(str(error))
@@ -125,6 +123,13 @@ class Attempt:
         error = self.peek()
         self._error = None
         return error
+
+
+def _errors_of_ours() -> tuple[type[Exception], ...]:
+    """Return what an attempt may end in: errors, and warnings where the user's filters make errors of them."""
+    from scverse_backends.exceptions import BackendError  # Nobody waits for it until something is wrong.
+
+    return BackendError, Warning
 
 
 def without_our_frames[E: BaseException](error: E) -> E:

@@ -6,8 +6,6 @@ import os
 import sys
 from _weakref import ref  # The built-in that `weakref` has it from, and which costs a millisecond less to import.
 
-from scverse_backends.exceptions import BackendError
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,6 +62,8 @@ def restore(key: Key, part: str | None = None) -> Any:
         dispatcher = reference() if reference is not None else None
         if dispatcher is not None:
             return dispatcher if part is None else getattr(dispatcher, part)
+    from scverse_backends.exceptions import BackendError  # Nobody waits for it until something is wrong.
+
     raise BackendError(
         f"The dispatcher of {host!r} cannot be restored here: importing {module!r} creates none for group {group!r}. "
         f"Create it at the level of an importable module.",

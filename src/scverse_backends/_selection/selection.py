@@ -11,7 +11,6 @@ from _thread import RLock
 from contextvars import ContextVar
 
 from scverse_backends._selection.state import CPU_CHOICE, Choice, Opening, Options, Scope, State
-from scverse_backends.exceptions import BackendError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -121,6 +120,8 @@ class Selection:
         if text is None:
             choice, source = CPU_CHOICE, "default"
         else:
+            from scverse_backends.exceptions import BackendError  # Importing a host need not pay for it.
+
             names: object = [name.strip() for name in text.split(",") if name.strip()] if "," in text else text
             try:
                 choice, source = self.resolve(names, "environment"), "environment"
