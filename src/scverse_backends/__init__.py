@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from scverse_backends import exceptions
-    from scverse_backends._signatures.omitted import OMITTED
+    from scverse_backends._signatures.defaults import OMITTED
 
 __all__ = ["OMITTED", "BackendDispatcher", "Settings", "exceptions"]
 
@@ -23,7 +23,7 @@ __all__ = ["OMITTED", "BackendDispatcher", "Settings", "exceptions"]
 def __getattr__(name: str) -> Any:
     # Importing a host need not pay for what few hosts use, and what is used when something is wrong.
     if name == "OMITTED":
-        from scverse_backends._signatures.omitted import OMITTED
+        from scverse_backends._signatures.defaults import OMITTED
 
         return OMITTED
     if name == "exceptions":

@@ -344,7 +344,7 @@ _NOTHING_RENAMED: Mapping[str, tuple[str, Any]] = {}
 
 
 def _parsed_renames(renamed: Renamed) -> Mapping[str, tuple[str, Any]]:
-    from scverse_backends._signatures.omitted import parsed_renames  # Few hosts need it.
+    from scverse_backends._signatures.defaults import parsed_renames  # Few hosts need it.
 
     return parsed_renames(renamed)
 

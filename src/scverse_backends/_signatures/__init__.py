@@ -11,4 +11,4 @@ A door: it imports nothing, since import time is a promise. Other rooms import o
 
 from __future__ import annotations
 
-DOOR = ["accepted", "arguments", "defaults", "merged", "omitted", "own_backend", "plan", "router", "shown"]
+DOOR = ["accepted", "arguments", "defaults", "merged", "own_backend", "plan", "router", "shown"]

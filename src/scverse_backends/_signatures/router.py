@@ -20,8 +20,7 @@ from __future__ import annotations
 from scverse_backends._foundation.foreign import CallError
 from scverse_backends._foundation.labels import BACKEND_PARAMETER
 from scverse_backends._signatures.arguments import Names
-from scverse_backends._signatures.defaults import at_default
-from scverse_backends._signatures.omitted import OMITTED
+from scverse_backends._signatures.defaults import OMITTED, at_default
 from scverse_backends.exceptions import BackendContractError
 
 TYPE_CHECKING = False
