@@ -17,15 +17,18 @@ from scverse_backends._dispatcher import BackendDispatcher
 from scverse_backends._foundation.foreign import describe_error
 from scverse_backends._foundation.labels import CPU, did_you_mean, listing, problem, suggestions
 from scverse_backends._foundation.live import live_dispatchers
+from scverse_backends._foundation.waiting import DEEPEST, computed, is_lazy, leaves, wait_for
 from scverse_backends._reports.contract import adapter_problems, failure_problems, function_problems
 from scverse_backends._reports.problem import Problem
 from scverse_backends.exceptions import BackendError, UnknownBackendError
 
 __all__ = [
+    "DEEPEST",
     "HostError",
     "Inspected",
     "Problem",
     "canonical_name",
+    "computed",
     "describe_error",
     "did_you_mean",
     "dispatcher_of",
@@ -34,11 +37,14 @@ __all__ = [
     "implements",
     "inspected",
     "installed_version",
+    "is_lazy",
+    "leaves",
     "live",
     "observed",
     "provide",
     "snapshot",
     "suggestions",
+    "wait_for",
 ]
 
 TYPE_CHECKING = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import enum
+import functools
 import math
 import subprocess
 import sys
@@ -179,17 +180,96 @@ class Lent:
 
 
 class Labelled:
-    """An array with coordinates, which are not compared."""
+    """An array with coordinates as xarray offers it."""
 
-    dims = ("x",)
-    coords = ()
+    __slots__ = ("_values", "attrs", "coords", "dims", "name")
 
-    def __init__(self, values):
-        self.values = np.array(values)
-        self.dtype = self.values.dtype
+    def __init__(self, values, *, dims=("x",), coords, name="n", attrs=None):
+        self._values = np.array(values)
+        self.dims, self.name, self.attrs = dims, name, attrs or {}
+        self.coords = {key: types.SimpleNamespace(variable=Variable(one)) for key, one in coords.items()}
+
+    @property
+    def variable(self):
+        return Variable(self._values, self.dims)
 
     def to_numpy(self):
-        return self.values
+        return self._values
+
+
+class Variable:
+    """The array of an array with coordinates."""
+
+    __slots__ = ("_values", "dims", "dtype")
+
+    def __init__(self, values, dims=("x",)):
+        self._values = np.array(values)
+        self.dtype = self._values.dtype
+        self.dims = dims
+
+    def to_numpy(self):
+        return self._values
+
+
+class DataSet(dict):
+    """A data set of labelled arrays as xarray offers it: also a mapping, of its arrays alone."""
+
+    def __init__(self, arrays, coords):
+        super().__init__(arrays)
+        self._coords = Labelled([0], coords=coords).coords
+
+    dims = ("x",)
+
+    @property
+    def data_vars(self):
+        return list(self)
+
+    @property
+    def coords(self):
+        return self._coords
+
+
+class Physical(Plain):
+    """An array with a unit, as libraries for physical quantities offer it."""
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.values)
+
+
+class Hidden(Plain):
+    """An object that hides something, and says itself what is equal."""
+
+    __hash__ = None
+
+    def __eq__(self, other):
+        return self._secret % 10 == other._secret % 10
+
+
+class Slots:
+    __slots__ = ("_secret", "x")
+
+    def __init__(self, x, secret=0):
+        self.x, self._secret = x, secret
+
+
+class Once(Plain):
+    @functools.cached_property
+    def total(self):
+        return sum(self.values)
+
+
+def once(*, asked, **attributes):
+    made = Once(**attributes)
+    if asked:
+        made.total  # noqa: B018 - to be asked for is what it needs.
+    return made
+
+
+class Unset:
+    __slots__ = ("x", "y")
+
+    def __init__(self):
+        self.x = 1
 
 
 NAN = math.nan
@@ -251,6 +331,23 @@ AGREEING = {
     "array on a device with get": (OnDevice(get=lambda: np.arange(3)), np.arange(3)),
     "array on a device with cpu": (OnDevice(detach=lambda: types.SimpleNamespace(cpu=lambda: [0, 1])), np.arange(2)),
     "array over DLPack": (Lent([1.0, 2.0]), np.array([1.0, 2.0])),
+    "private state": (Plain(_cache=1), Plain(_cache=1)),
+    "slots": (Slots(1), Slots(1)),
+    "slots that are not set": (Unset(), Unset()),
+    "what was computed once": (once(asked=True, values=[1, 2]), once(asked=False, values=[1, 2])),
+    "own equality that looks away": (Hidden(_secret=3), Hidden(_secret=13)),
+    "NaN of one's own making": (Decimal("NaN"), Decimal("NaN")),
+    "NaN as a key": ({NAN: 1, (NAN, "a"): 2}, {float("nan"): 1, (float("nan"), "a"): 2}),
+    "matrices": (np.array([[1, 2], [3, 4]]).view(np.matrix), np.array([[1, 2], [3, 4]])),
+    "integers that are no floats": (np.array([2**63, 1], np.uint64), np.array([2.0**63, 1.0])),
+    "a huge integer and its float": (2**70, float(2**70)),
+    "labelled arrays": (Labelled([1], coords={"x": [1]}), Labelled([1], coords={"x": [1.0]})),
+    "data sets": (
+        DataSet({"a": Labelled([1], coords={})}, {"x": [1]}),
+        DataSet({"a": Labelled([1], coords={})}, {"x": [1]}),
+    ),
+    "units": (Physical(values=[1], unit="m"), Physical(values=[1.0], unit="m")),
+    "no unit": (Physical(values=[1], unit=None), Physical(values=[1.0], unit=None)),
 }
 
 
@@ -278,7 +375,7 @@ DIFFERING = {
     "lengths": ([1, 2], [1], "", "length 2 against 1"),
     "list and array": ([1], np.array([1]), "", "builtins.list (sequence) against numpy.ndarray (array)"),
     "elements": ({1, 2, 3}, {3}, "", "missing element 1 and 1 more"),
-    "NaN as element": ({1, NAN}, {1}, "", "NaN in one of them only"),
+    "NaN as element": ({1, NAN}, {1}, "", "missing element nan"),
     "missing key": ({"a": 1}, {}, "", "missing key 'a'"),
     "unexpected key": ({}, {"a": 1}, "", "unexpected key 'a'"),
     "dataclass": ([Result([1.0])], [Result([2.0])], "[0].scores[0]", "1.0 against 2.0"),
@@ -362,6 +459,55 @@ DIFFERING = {
         "",
     ),
     "parts": (annotated(), annotated(varm={}), "", "unexpected part 'varm'"),
+    "attributes of annotated data": (annotated(spatial=1), annotated(spatial=2), ".spatial", "1 against 2"),
+    "more attributes of annotated data": (annotated(spatial=1), annotated(), "", "missing attribute 'spatial'"),
+    "NaN as a key": ({NAN: 1}, {float("nan"): 2}, "[nan]", "1 against 2"),
+    "matrices": (
+        np.array([[1, 2], [3, 4]]).view(np.matrix),
+        np.array([[1, 2], [3, 5]]).view(np.matrix),
+        "[1, 1]",
+        "1 of 4 values",
+    ),
+    "units": (Physical(values=[1], unit="m"), Physical(values=[1], unit="km"), ".unit", "'m' against 'km'"),
+    "dimensions": (
+        Labelled([1], coords={}),
+        Labelled([1], coords={}, dims=("y",)),
+        ".dims[0]",
+        "'x' against 'y'",
+    ),
+    "coordinates": (
+        Labelled([1], coords={"x": [1]}),
+        Labelled([1], coords={"x": [2]}),
+        ".coords['x'][0]",
+        "1 of 1 values",
+    ),
+    "labelled values": (Labelled([1], coords={}), Labelled([2], coords={}), "[0]", "1 of 1 values"),
+    "names of labelled arrays": (
+        Labelled([1], coords={}),
+        Labelled([1], coords={}, name="m"),
+        ".name",
+        "'n' against 'm'",
+    ),
+    "what is attached": (
+        Labelled([1], coords={}, attrs={"unit": "m"}),
+        Labelled([1], coords={}, attrs={"unit": "km"}),
+        ".attrs['unit']",
+        "'m' against 'km'",
+    ),
+    "arrays in data sets": (
+        DataSet({"a": Labelled([1], coords={})}, {}),
+        DataSet({"a": Labelled([2], coords={})}, {}),
+        "['a'][0]",
+        "1 of 1 values",
+    ),
+    "coordinates of data sets": (
+        DataSet({"a": Labelled([1], coords={})}, {"t": [1]}),
+        DataSet({"a": Labelled([1], coords={})}, {"t": [2]}),
+        ".coords['t'][0]",
+        "1 of 1 values",
+    ),
+    "a data set and an array": (DataSet({}, {}), Labelled([1], coords={}), "", f"{__name__}.DataSet (labelled data)"),
+    "text of NumPy": ([np.str_("a")], [np.str_("b")], "[0]", "'a' against 'b'"),
 }
 
 
@@ -414,6 +560,30 @@ def test_noise_around_zero_does_not_drown_the_relative_differences(kind):
     found = difference(kind([0.0, 2.0]), kind([1e-9, 2.0 + 2e-7]), rtol=1e-5, atol=1e-8)
     assert found.agrees is True
     assert found.max_rel == pytest.approx(1e-7)
+
+
+HUGE = {
+    # Where a float cannot tell an integer from the next one.
+    "integers": (10**400, 10**400 + 1, 1.0),
+    "integers with a tolerance beyond floats": (10**400, 10**800, math.inf),
+    "an integer and infinity": (10**400, math.inf, math.inf),
+    "an integer and a complex number": (10**400, 1j, math.inf),
+    "an integer and a float": (2**53 + 1, 2.0**53, 1.0),
+    "an integer and a small complex number": (2**60, 1j, float(2**60)),
+    "arrays": (np.array([2**60 + 1]), np.array([2**60 + 4]), 3.0),
+    "arrays of other integers": (np.array([2**63], np.uint64), np.array([2**63 - 1]), 1.0),
+    "arrays of small integers": (np.array([2**60]), np.array([1], np.int8), float(2**60 - 1)),
+    "arrays of floats": (np.array([2**53 + 1]), np.array([2.0**53]), 1.0),
+    "arrays of complex numbers": (np.array([2**60]), np.array([0j]), float(2**60)),
+    "arrays with infinities": (np.array([2**60]), np.array([math.inf]), math.inf),
+}
+
+
+@pytest.mark.parametrize("name", HUGE)
+def test_huge_integers_are_compared_exactly(name):
+    expected, actual, max_abs = HUGE[name]
+    found = compared(expected, actual, rtol=0, atol=0)
+    assert (found.agrees, found.max_abs) == (False, max_abs)
 
 
 @pytest.mark.parametrize(("rtol", "atol"), [(0, 0), (0, 0.1), (0.01, 0), (0.01, 0.1)])
@@ -496,7 +666,11 @@ class Printed(Exception):
 NOT_COMPARED = {
     "bare objects": (object(), object(), "builtins.object (object)"),
     "functions": (lambda: 0, lambda: 1, "builtins.function (object)"),
-    "private state": (Plain(_cache=1), Plain(_cache=1), f"{__name__}.Plain (object)"),
+    "private state that differs": (Plain(_cache=1), Plain(_cache=2), "a private attribute (1 against 2)"),
+    "private numbers": (Slots(1, 2.0), Slots(1, 3.0), "a private attribute (2.0 against 3.0)"),
+    "private state of one": (Plain(_cache=1, x=1), Plain(x=1), "a private attribute of one of them"),
+    "private parts that differ": (Plain(_x=[1, 2]), Plain(_x=[1]), "a private attribute (length 2 against 1)"),
+    "keys that are not numbers": ({NAN: 1, float("nan"): 2}, {NAN: 1, float("nan"): 2}, "several keys of it are not a"),
     "no state": (Plain(), Plain(), f"{__name__}.Plain (object)"),
     "no opinion": (Opaque(NotImplemented), Opaque(NotImplemented), f"{__name__}.Opaque (object)"),
     "opinion that is no truth value": (Opaque([True]), Opaque([True]), f"{__name__}.Opaque (object)"),
@@ -506,7 +680,6 @@ NOT_COMPARED = {
     "panic": (Opaque(SystemExit(3)), Opaque(True), "SystemExit: 3"),
     "arrays that cannot be read": (OnDevice(), OnDevice(), "TypeError: not in host memory"),
     "too deep": (nested(150), nested(150), "nested too deeply"),
-    "coordinates": (Labelled([1]), Labelled([1]), "the coordinates of a labelled array"),
 }
 
 

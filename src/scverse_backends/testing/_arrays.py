@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 # Differences are computed block by block, so that comparing two large arrays needs little memory of its own.
 BLOCK = 1 << 20
 
+# Up to here, every integer is a float as well.
+_EXACT = 1 << 53
+_FLOATS_HOLD = 4
+"""Integers of so many bytes are floats as well."""
+_HALF = 1 << 32
+
 
 class Measure(NamedTuple):
     """How far numbers are apart: the largest errors, and the place (a flat position) where it matters most."""
@@ -29,32 +35,71 @@ class Measure(NamedTuple):
 
 def measure_scalars(expected: Any, actual: Any, *, rtol: float, atol: float) -> Measure:
     """Measure two numbers of Python's own types, without NumPy, and with integers exactly."""
-    if expected == actual or (_is_nan(expected) and _is_nan(actual)):
-        return Measure(
-            None if _is_nan(expected) else 0.0, None if _is_nan(expected) or not expected else 0.0, 0, 0, 0.0
-        )
-    if not (cmath.isfinite(expected) and cmath.isfinite(actual)):
+    if _is_nan(expected) and _is_nan(actual):
+        return Measure(None, None, 0, 0, 0.0)
+    if expected == actual:
+        return Measure(0.0, 0.0 if expected else None, 0, 0, 0.0)
+    if not (_is_finite(expected) and _is_finite(actual)):
         error = math.nan if _is_nan(expected) or _is_nan(actual) else math.inf
         return Measure(error, error, 1, 0, math.inf)
-    distance = abs(actual - expected)
-    size = abs(expected)
+    try:
+        return _measure_finite(expected, actual, rtol, atol)
+    except OverflowError:
+        # A complex number beside an integer that is larger than any float.
+        return Measure(math.inf, math.inf, 1, 0, math.inf)
+
+
+def _measure_finite(expected: Any, actual: Any, rtol: Any, atol: Any) -> Measure:
+    if _is_huge(expected) or _is_huge(actual):
+        expected, actual, rtol, atol = map(_exact, (expected, actual, rtol, atol))
+    distance, size = abs(actual - expected), abs(expected)
     allowed = atol + rtol * size
     score = distance / allowed if allowed else math.inf if rtol or atol else distance
     outside = distance > allowed
-    relative = float(distance / size) if size else math.inf if outside else None
-    return Measure(float(distance), relative, int(outside), 0, float(score))
+    relative = _as_float(distance / size) if size else math.inf if outside else None
+    return Measure(_as_float(distance), relative, int(outside), 0, _as_float(score))
+
+
+def _is_huge(value: Any) -> bool:
+    return isinstance(value, int) and abs(value) > _EXACT
+
+
+def _exact(value: Any) -> Any:
+    """Return a number as a fraction: a float can hardly tell a huge integer from the next one."""
+    from fractions import Fraction
+
+    return value if isinstance(value, complex) else Fraction(value)
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, int) or cmath.isfinite(value)
+
+
+def _as_float(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def _is_nan(value: Any) -> bool:
     return bool(value != value)  # noqa: PLR0124 - the test that also holds for complex numbers.
 
 
+def _is_array(value: object) -> bool:
+    import numpy as np
+
+    return isinstance(value, np.ndarray)
+
+
 def host_array(value: Any) -> Any:
     """Return `value` as a NumPy array in host memory, whichever device it lives on."""
     import numpy as np
 
-    if isinstance(value, np.ndarray | int | float | complex):
+    if isinstance(value, np.ma.MaskedArray | int | float | complex):
         return np.asanyarray(value)
+    if _is_array(value):
+        return np.asarray(value)  # A matrix would stay one whatever is done to it, and has always two dimensions.
     protocols = ("__array__", "__array_interface__")
     attempts: tuple[Callable[[], Any], ...] = (
         lambda: value.get(),  # noqa: PLW0108 - the attribute is to be missed in its turn. CuPy refuses implicit transfers.
@@ -115,13 +160,17 @@ def _measure_block(expected: Any, actual: Any, rtol: float, atol: float) -> Meas
     if "V" in {expected.dtype.kind, actual.dtype.kind}:
         expected, actual = _widened(expected), _widened(actual)
     exactly_equal = expected == actual
+    huge = _is_huge_in(expected) | _is_huge_in(actual)
+    huge = np.flatnonzero(huge & np.isfinite(expected) & np.isfinite(actual))
+    exact = _exact_distance(expected[huge], actual[huge]) if len(huge) else ()
     expected, actual = _widened(expected), _widened(actual)
     with np.errstate(all="ignore"):
         same = exactly_equal | (np.isnan(expected) & np.isnan(actual))
         error = np.abs(actual - expected)
-        # Integers too large for a float may round to the same one: they still differ, by one at least.
-        error[~same & (error == 0)] = 1.0
         error[same] = 0.0
+        if len(huge):
+            error[huge] = exact
+            same[huge] = error[huge] == 0
         size = np.abs(expected)
         allowed = atol + rtol * size
         finite = np.isfinite(expected) & np.isfinite(actual)
@@ -140,6 +189,32 @@ def _measure_block(expected: Any, actual: Any, rtol: float, atol: float) -> Meas
     )
 
 
+def _is_huge_in(array: Any) -> Any:
+    """Return where integers are too large for a float to tell them from the next one."""
+    if array.dtype.kind not in "iu" or array.dtype.itemsize <= _FLOATS_HOLD:
+        return False
+    return (array > _EXACT) | (array < -_EXACT)
+
+
+def _exact_distance(expected: Any, actual: Any) -> Any:
+    """Return how far numbers are apart that are too large for floats: their upper and lower halves are not."""
+    if "c" in {expected.dtype.kind, actual.dtype.kind}:
+        return abs(_widened(expected) - _widened(actual))
+    (upper, lower), (other_upper, other_lower) = _halves(expected), _halves(actual)
+    return abs((upper - other_upper) * _HALF + (lower - other_lower))
+
+
+def _halves(array: Any) -> tuple[Any, Any]:
+    import numpy as np
+
+    if array.dtype.kind in "iu":
+        whole = array if array.dtype.itemsize > _FLOATS_HOLD else array.astype(np.int64)
+        return (whole >> 32).astype(np.float64), (whole & (_HALF - 1)).astype(np.float64)
+    wide = _widened(array)
+    upper = np.floor(wide / _HALF)
+    return upper, wide - upper * _HALF
+
+
 def _widened(array: Any) -> Any:
     """Return numbers as floats of at least double precision, so that no difference overflows or wraps around."""
     import numpy as np
@@ -147,6 +222,17 @@ def _widened(array: Any) -> Any:
     if array.dtype.kind == "V":
         return array.astype(np.float64)
     return array.astype(np.result_type(array.dtype, np.float64))
+
+
+OF_FILES = ("filename", "mode", "offset")
+"""Where an array that lives in a file finds it, which is no part of the array."""
+
+
+def is_subclassed(value: Any) -> bool:
+    """Return whether this is one of NumPy's arrays that may know more than an array does."""
+    import numpy as np
+
+    return _is_array(value) and type(value) is not np.ndarray
 
 
 def is_masked(value: Any) -> bool:

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, cast, final, overload
 
-from scverse_backends.testing._difference import DEEPEST, difference_of
+from scverse_backends._inside import DEEPEST
+from scverse_backends.testing._difference import difference_of
 from scverse_backends.testing._kinds import error_text, has
 
 if TYPE_CHECKING:

@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
-import dataclasses
+import enum
 import inspect
 import types
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
+from scverse_backends.testing._parts import is_record, type_of
+
 _LONGEST: Final = 60
+_LONGEST_KEY: Final = 200
 _MISSING: Final = object()
 
+# Nearly all values are of one of these types, and asking each of them for attributes would take much longer.
+_EXACT: Final[dict[type, str]] = {
+    types.NoneType: "none",
+    str: "text",
+    bytes: "text",
+    bool: "scalar",
+    int: "scalar",
+    float: "scalar",
+    complex: "scalar",
+    list: "sequence",
+    tuple: "sequence",
+    dict: "mapping",
+    set: "set",
+    frozenset: "set",
+}
 _BUILTIN: Final[tuple[tuple[str, tuple[type, ...]], ...]] = (
-    ("none", (types.NoneType,)),
-    ("object", (type, types.FunctionType, types.ModuleType)),
     ("text", (str, bytes, bytearray)),
     ("scalar", (int, float, complex)),
+    ("object", (type, types.FunctionType, types.ModuleType, enum.Enum)),
+)
+_CONTAINERS: Final[tuple[tuple[str, tuple[type, ...]], ...]] = (
     ("mapping", (Mapping,)),
     ("set", (AbstractSet,)),
     ("sequence", (Sequence,)),
@@ -24,24 +43,45 @@ _BUILTIN: Final[tuple[tuple[str, tuple[type, ...]], ...]] = (
 
 # For each kind, alternatives of which all attributes must be there. The first kind that matches counts, which is why
 # those with much in common (a data frame is also an array, and has a method `var`) stand in this order.
-_OFFERED: Final = (
+type _Offers = tuple[tuple[str, tuple[tuple[str, ...], ...]], ...]
+_OFFERED_FIRST: Final[_Offers] = (("labelled data", (("data_vars", "coords"),)),)  # It is a mapping as well.
+_OFFERED: Final[_Offers] = (
     ("data frame", (("columns", "dtypes"),)),
     ("sparse matrix", (("tocoo", "shape"), ("coords", "data", "shape", "to_scipy_sparse"))),
+    ("labelled data", (("dims", "coords", "to_numpy"),)),
     ("column", (("to_numpy", "dtype"),)),
     ("array", (("__array__",), ("__array_interface__",), ("__dlpack__",), ("__cuda_array_interface__",))),
     ("annotated data", (("X", "var"), ("obs", "var", "mod"))),
+    (
+        "random generator",
+        (("bit_generator",), ("random_raw", "state"), ("getstate", "setstate"), ("get_state", "set_state")),
+    ),
 )
 
 
 def kind_of(value: Any) -> str:
     """Return the kind of a value, the name of one of the rules that `_difference` lists."""
-    for kind, classes in _BUILTIN:
-        if isinstance(value, classes):
-            return kind
-    for kind, alternatives in _OFFERED:
+    exact = _EXACT.get(type_of(value))
+    if exact is not None:
+        return exact
+    return (
+        _instance_of(value, _BUILTIN)
+        or _offering(value, _OFFERED_FIRST)
+        or _instance_of(value, _CONTAINERS)
+        or _offering(value, _OFFERED)
+        or ("record" if is_record(value) else "object")
+    )
+
+
+def _instance_of(value: Any, kinds: tuple[tuple[str, tuple[type, ...]], ...]) -> str | None:
+    return next((kind for kind, classes in kinds if isinstance(value, classes)), None)
+
+
+def _offering(value: Any, kinds: _Offers) -> str | None:
+    for kind, alternatives in kinds:
         if any(all(has(value, name) for name in names) for names in alternatives):
             return kind
-    return "record" if _is_record(value) else "object"
+    return None
 
 
 def has(value: Any, name: str) -> bool:
@@ -49,49 +89,21 @@ def has(value: Any, name: str) -> bool:
     return inspect.getattr_static(value, name, _MISSING) is not _MISSING
 
 
-def _is_record(value: Any) -> bool:
-    if dataclasses.is_dataclass(value) or has(value, "__attrs_attrs__"):
-        return True
-    # An object as large as a bare one keeps everything it knows in its `__dict__`. Private names there may hide caches,
-    # about which nothing can be said, and a class of compiled code may keep its state elsewhere.
-    bare = isinstance(value, types.SimpleNamespace) or type(value).__basicsize__ == object.__basicsize__
-    names: dict[str, Any] = getattr(value, "__dict__", {})
-    return bare and bool(names) and not any(name.startswith("_") for name in names)
-
-
-def attributes(record: Any) -> dict[str, Any]:
-    """Return the attributes that make up a record."""
-    if dataclasses.is_dataclass(record):
-        return {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
-    if has(record, "__attrs_attrs__"):
-        return {field.name: getattr(record, field.name) for field in record.__attrs_attrs__}
-    return dict(_namespace(record))
-
-
-def _namespace(record: object) -> dict[str, Any]:
-    return vars(record)
-
-
-def pandas_frame(frame: Any) -> Any:
-    """Return a frame of another library as the one of pandas it can turn into, itself where it cannot."""
-    if not has(frame, "to_pandas"):
-        return frame
-    try:
-        return frame.to_pandas()
-    except ImportError:
-        # Polars needs pandas and PyArrow for this; its own columns can be walked as well.
-        return frame
-
-
-def column(frame: Any, position: int) -> Any:
-    """Return a column of a frame by its position, since pandas allows two columns of one name."""
-    return frame.iloc[:, position] if has(frame, "iloc") else frame[frame.columns[position]]
-
-
-def shortened(value: Any) -> str:
+def shortened(value: Any, longest: int = _LONGEST) -> str:
     """Return the representation of a value, cut to what fits in a line."""
-    text = " ".join(repr(value).split())
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+    text = " ".join(repr(_plain(value)).split())
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
+
+
+def _plain(value: Any) -> Any:
+    """Return a scalar of NumPy as the one of Python that it stands for, which is how people write it."""
+    kind: Any = getattr(value, "dtype", None) if type(value).__module__ == "numpy" else None
+    return value.item() if getattr(kind, "kind", "") in {*"biufcUS"} and value.ndim == 0 else value
+
+
+def key_text(key: Any) -> str:
+    """Return a key as it stands in a path. A path is to be copied into a program, so it is hardly ever cut."""
+    return f"[{shortened(key, _LONGEST_KEY)}]"
 
 
 def described(value: Any, kind: str) -> str:

@@ -1,0 +1,98 @@
+"""Wait for values that are still being computed: an accelerator returns before it is done, and a lazy value waits.
+
+No library is imported for this. Values are known by what their types offer.
+"""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any
+
+DEEPEST = 100
+"""Containers that are nested more deeply are not looked into."""
+
+_PLAIN = frozenset({bool, int, float, complex, str, bytes, bytearray, type(None)})
+# The parts of an AnnData or MuData object that may hold arrays of any library.
+_ANNOTATED = ("X", "layers", "obsm", "varm", "obsp", "varp", "uns", "raw", "mod")
+
+
+def _type_of(value: object) -> Any:
+    return type(value)
+
+
+def is_lazy(value: object) -> bool:
+    """Return whether a value is a plan that nothing has computed yet: a collection of Dask, a lazy frame of Polars."""
+    kind = _type_of(value)
+    return kind not in _PLAIN and (hasattr(kind, "__dask_graph__") or _is_lazy_frame(kind))
+
+
+def _is_lazy_frame(kind: Any) -> bool:
+    return hasattr(kind, "collect") and hasattr(kind, "collect_schema")
+
+
+def computed(value: Any) -> Any:
+    """Return what a lazy value comes to."""
+    return value.collect() if _is_lazy_frame(type(value)) else value.compute()
+
+
+def wait_for(values: Iterable[object]) -> None:
+    """Return once nothing in these values is still being computed. What is lazy stays lazy."""
+    for leaf in leaves(values):
+        wait = _wait_of(leaf)
+        if wait is not None:
+            wait()
+
+
+def leaves(values: Iterable[object]) -> Iterator[Any]:
+    """Yield what stands in these values, and in the containers and data objects among them: once each."""
+    met: dict[int, object] = {}
+    waiting = [(value, 0) for value in values]
+    while waiting:
+        value, depth = waiting.pop()
+        if type(value) in _PLAIN or id(value) in met:
+            continue
+        met[id(value)] = value  # Kept alive, so that no identity is used twice.
+        inside = list(_inside(value)) if depth < DEEPEST else []
+        # In this order, the first is the next.
+        waiting += [(one, depth + 1) for one in reversed(inside)]
+        yield value
+
+
+def _inside(value: Any) -> Iterator[object]:
+    kind = _type_of(value)
+    container: Any = value
+    if isinstance(value, dict):
+        yield from container.values()
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        yield from container
+    elif hasattr(kind, "tocoo") and hasattr(value, "data"):
+        yield value.data  # A sparse matrix of CuPy is no array itself.
+    elif hasattr(kind, "var") and (hasattr(kind, "obs") or hasattr(kind, "varm")):
+        for name in _ANNOTATED:
+            part: Any = getattr(value, name, None)
+            # The mappings of AnnData are none that Python knows.
+            yield dict(part) if hasattr(part, "keys") and hasattr(part, "__getitem__") else part
+    elif hasattr(kind, "__dataclass_fields__"):
+        yield from (getattr(value, name, None) for name in kind.__dataclass_fields__)
+
+
+def _wait_of(value: Any) -> Callable[[], object] | None:
+    """Return what waits for an array, ``None`` where there is nothing to wait for."""
+    kind = _type_of(value)
+    if hasattr(kind, "block_until_ready"):  # JAX
+        wait: Callable[[], object] = value.block_until_ready
+        return wait
+    if not hasattr(kind, "__cuda_array_interface__"):
+        return None
+    device: Any = getattr(value, "device", None)
+    if hasattr(device, "synchronize"):  # CuPy
+        synchronize: Callable[[], object] = device.synchronize
+        return synchronize
+    if getattr(value, "is_cuda", False):
+        return lambda: sys.modules["torch"].cuda.synchronize(device)
+    # A transfer waits for the computation, which is all that can be asked of an array itself.
+    return getattr(value, "cpu", None)
