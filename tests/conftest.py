@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import hypothesis
+import pytest
 from coverage import Coverage
 
 # Host settings read from the environment would choose backends behind the tests' back.
@@ -29,3 +30,9 @@ if Coverage.current() is not None:
 # Machines that run suites are busy, and a slow example says nothing about the code.
 hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.load_profile("suite")
+
+
+@pytest.fixture(autouse=True)
+def wide_tables(monkeypatch):
+    """Let tables be as wide as they ever are, whatever terminal runs the suite."""
+    monkeypatch.setenv("COLUMNS", "100")

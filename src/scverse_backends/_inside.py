@@ -14,12 +14,16 @@ from scverse_backends._discovery.adapters import Backend, Failure
 from scverse_backends._discovery.entry_points import installed_version
 from scverse_backends._discovery.exports import MISSING, exported
 from scverse_backends._dispatcher import BackendDispatcher
+from scverse_backends._foundation.amounts import count, duration, speed
 from scverse_backends._foundation.foreign import describe_error
 from scverse_backends._foundation.labels import CPU, did_you_mean, listing, problem, suggestions
 from scverse_backends._foundation.live import live_dispatchers
+from scverse_backends._foundation.table import Row, Table
 from scverse_backends._foundation.waiting import DEEPEST, computed, is_lazy, leaves, wait_for
 from scverse_backends._reports.contract import adapter_problems, failure_problems, function_problems
 from scverse_backends._reports.problem import Problem
+from scverse_backends._signatures.accepted import implementation_signature
+from scverse_backends._signatures.arguments import Names
 from scverse_backends.exceptions import BackendError, UnknownBackendError
 
 __all__ = [
@@ -27,12 +31,16 @@ __all__ = [
     "HostError",
     "Inspected",
     "Problem",
+    "Row",
+    "Table",
     "canonical_name",
     "computed",
+    "count",
     "describe_error",
     "did_you_mean",
     "dispatcher_of",
     "dispatchers_of",
+    "duration",
     "holders",
     "implements",
     "inspected",
@@ -43,7 +51,9 @@ __all__ = [
     "observed",
     "provide",
     "snapshot",
+    "speed",
     "suggestions",
+    "takes",
     "wait_for",
 ]
 
@@ -205,6 +215,27 @@ def implements(adapter: object, function: str) -> bool:
         Whatever the adapter raises.
     """
     return exported(adapter, function) is not MISSING
+
+
+def takes(function: Any, backend: str) -> Callable[[str], bool]:
+    """Return what says whether an implementation of a decorated function takes a keyword of a name.
+
+    Where a backend lacks the function or fails to provide it, the host would run.
+    """
+    dispatcher: Any = dispatcher_of(function)
+    record = dispatcher._machinery.record_of(function)  # noqa: SLF001 - what this module is for.
+    names = record.host_names()
+    if backend != CPU:
+        try:
+            implementation = exported(dispatcher.get_backend(backend), record.attribute)
+        except Exception:  # noqa: BLE001 - the call will say what is wrong.
+            implementation = MISSING
+        if implementation is not MISSING:
+            signature = implementation_signature(implementation)
+            # Its ``**kwargs`` take what the host knows, and nothing else.
+            options = Names(signature.parameters.values()).by_keyword if signature is not None else frozenset[str]()
+            return lambda name: name in options or name in names.by_keyword
+    return lambda name: names.takes_any or name in names.by_keyword
 
 
 def canonical_name(dispatcher: BackendDispatcher, adapter: object) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
+import unicodedata
 from html.parser import HTMLParser
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scverse_backends._foundation.table import WIDTH, Row, Table
+from scverse_backends._foundation.table import WIDTH, Row, Table, width
 
 VOID = {"br"}
 
@@ -94,6 +97,72 @@ def test_what_has_no_room_as_a_whole_is_broken_and_not_cut():
     assert all("".join(lines).count(letter) == 128 for letter in "abcdef")
 
 
+def test_columns_that_have_no_room_side_by_side_stand_below_each_other():
+    rows = [Row(("a" * 60, "b" * 60, "7"), "why", mark=True), Row(("c", "", ""))]
+    table = Table("T", ("name", "other", "n"), rows, names=["name", "other"], numbers=["n"])
+    assert table.text().splitlines() == [
+        "T",
+        "-" * 100,
+        "! name   " + "a" * 60,
+        "  other  " + "b" * 60,
+        "  n      7",
+        "      why",
+        "-" * 100,
+        "  name   c",
+        "-" * 100,
+    ]
+
+
+def test_a_row_to_look_at_is_marked():
+    rows = [Row(("a",)), Row(("b b b",), mark=True)]
+    assert Table("T", ("name",), rows).text().splitlines() == ["T", "  name", "  -----", "  a", "! b b b"]
+    assert Table("T", ("name",), rows).html().count("rgba(240,140,0,0.14)") == 1
+
+
+def test_rows_may_stand_deeper():
+    rows = [Row(("outer", "x")), Row(("inner", "y"), "why", depth=1), Row(("leaf", "z"), depth=2)]
+    assert Table("T", ("name", "n"), rows).text().splitlines() == [
+        "T",
+        "name      n",
+        "--------  -",
+        "outer     x",
+        "  inner   y",
+        "      why",
+        "    leaf  z",
+    ]
+    assert "padding-left:2.7em" in Table("T", ("name", "n"), rows).html()
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"), [("80", 80), ("200", 100), ("5", 20), ("nonsense", 100), ("0", 100), (None, 100)]
+)
+def test_the_width_is_that_of_the_terminal_and_not_more_than_can_be_read(monkeypatch, columns, expected):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if columns is not None:
+        monkeypatch.setenv("COLUMNS", columns)
+    # Whatever runs the tests: this is no terminal.
+    monkeypatch.setattr(os, "get_terminal_size", lambda *_: (_ for _ in ()).throw(OSError))
+    assert width() == expected
+    text = Table("T", ("a",), [Row(("word " * 60,))]).text()
+    assert max(map(len, text.splitlines())) <= expected
+
+
+def test_commands_to_copy_stand_in_one_line():
+    text = Table("T", ("a",), [], notes=[f"{'word ' * 18}pip install some-package and more"]).text()
+    assert "pip install some-package" in text.splitlines()[-1]
+
+
+def test_what_it_is_about_stands_below_the_title():
+    table = Table("Title", ("name",), [Row(("a",))], about=["About it."], notes=["A note."])
+    assert table.text().splitlines() == ["Title", "About it.", "name", "----", "a", "A note."]
+    assert parsed(table).words == ["Title", "About it.", "name", "a", "A note."]
+
+
+def test_letters_that_are_wider_are_counted_so():
+    table = Table("T", ("name", "n"), [Row(("细胞类型", "1")), Row(("e\u0301", "2")), Row(("longer one", "3"))])
+    assert table.text().splitlines()[3:] == ["细胞类型    1", "e\u0301           2", "longer one  3"]
+
+
 def test_an_endless_detail_ends():
     text = Table("T", ("name",), [Row(("a",), "x" * 100_000)]).text()
     assert len(text) < 1200
@@ -122,13 +191,53 @@ def test_html_takes_its_colours_from_the_page():  # 7.1: readable in light and d
     html = Table("T", ("name",), [Row(("a",), "why")]).html()
     assert "color:inherit" in html
     assert "background:transparent" in html
+    # All that is not the page's own is so transparent that either page shines through.
     assert set(re.findall(r"#[0-9a-f]{3,6}|rgba?\([^)]*\)", html)) == {"rgba(128,128,128,0.35)"}
 
 
-@given(rows=st.lists(st.tuples(st.text(), st.text(), st.text(), st.text()), max_size=5))
-def test_any_text_gives_lines_that_fit_and_html_that_nests(rows):
-    table = Table("T", ("a", "b", "c"), [Row(cells, detail) for *cells, detail in rows])
-    for line in table.text().splitlines():
-        assert len(line) <= WIDTH
+def columns_of(line):
+    """Return how many columns of a terminal a line takes, by the rules of Unicode."""
+    letters = [one for one in line if not unicodedata.combining(one)]
+    return len(letters) + sum(unicodedata.east_asian_width(one) in {"W", "F"} for one in letters)
+
+
+@given(
+    rows=st.lists(st.tuples(st.text(), st.text(), st.text(), st.text(), st.booleans(), st.integers(0, 3)), max_size=5),
+    columns=st.integers(1, 200),
+)
+def test_any_text_gives_lines_that_fit_and_html_that_nests(rows, columns):
+    made = [Row(cells, detail, mark=mark, depth=depth) for *cells, detail, mark, depth in rows]
+    table = Table("T", ("a", "b", "c"), made, names=["b"], numbers=["c"], about=["About."], notes=["Note."])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", str(columns))
+        lines = table.text().splitlines()
+    # What stands in one piece may be longer than a line; nothing else is.
+    whole = [word for row in rows for cell in row[:4] for word in shown(cell).split()] + [shown(row[2]) for row in rows]
+    longest = max(map(columns_of, whole), default=0)
+    for line in lines:
+        assert columns_of(line) <= max(20, min(columns, WIDTH)) or longest + 20 >= columns_of(line)
         assert line.isprintable()
     parsed(table)
+
+
+def shown(text):
+    joined = " ".join(text.split())
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in joined)
+
+
+WORDS = st.text("abcxyz_.'[]()0123456789é中", min_size=1, max_size=40)
+
+
+@given(
+    rows=st.lists(st.tuples(st.lists(WORDS, min_size=1, max_size=5), WORDS, st.floats()), min_size=1, max_size=5),
+    columns=st.integers(20, 120),
+)
+def test_names_and_numbers_stand_in_one_piece(rows, columns):
+    made = [Row((", ".join(names), text, f"{number:.3g} ms")) for names, text, number in rows]
+    table = Table("T", ("functions", "why", "time"), made, names=["functions"], numbers=["time"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", str(columns))
+        text = table.text()
+    for names, _, number in rows:
+        assert all(name in text for name in names)
+        assert f"{number:.3g} ms" in text

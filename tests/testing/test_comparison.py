@@ -7,13 +7,16 @@ import dataclasses
 import functools
 import html.parser
 import math
+import random
+import sys
 import types
 
 import numpy as np
 import pytest
 
 from scverse_backends import BackendDispatcher
-from scverse_backends.testing import Comparison, ComparisonRecord, _comparison, compare
+from scverse_backends.testing import Comparison, ComparisonRecord, _runs, compare
+from scverse_backends.testing._difference import difference
 
 
 class Host:
@@ -133,7 +136,7 @@ def test_each_repeat_gets_fresh_copies(host):
 
 def test_the_best_time_counts(host, monkeypatch):
     clock = iter([0.0, 5.0, 10.0, 11.0, 20.0, 23.0])
-    monkeypatch.setattr(_comparison, "time", types.SimpleNamespace(perf_counter=lambda: next(clock)))
+    monkeypatch.setattr(_runs, "time", types.SimpleNamespace(perf_counter=lambda: next(clock)))
     h = host(double)
     assert compare(h.function, [1.0], repeats=3)[0].seconds == 1.0
 
@@ -193,16 +196,8 @@ def test_results_that_hold_themselves_are_compared(host):
 def test_what_is_shared_is_waited_for_once(host):
     computed = []
 
-    class Lazy:
-        def __dask_graph__(self):
-            raise AssertionError
-
-        def compute(self):
-            computed.append(1)
-            return 1.0
-
     def shared(values):
-        part = [Lazy(), values]
+        part = [DaskLike(1.0, computed), values]
         for _ in range(50):
             part = [part, part]
         return part
@@ -274,7 +269,11 @@ def test_a_backend_that_is_not_installed_is_a_row(host):
 def test_without_the_host_there_is_nothing_to_compare_with(host):
     table = compare(host(failing, fast=double).function, [1.0])
     assert table[0].error == "RuntimeError: no device"
-    assert (table[1].agrees, table[1].note) == (None, "the host failed, so there is nothing to compare with")
+    assert (table[1].agrees, table[1].speedup, table[1].note) == (
+        None,
+        None,
+        "the host failed, so there is nothing to compare with; reference='fast' compares with this one",
+    )
 
 
 def test_keyboard_interrupt_passes(host):
@@ -311,6 +310,10 @@ def test_each_backend_is_run_once_under_its_canonical_name(host):
     [
         ({"backends": ["nope"]}, "Unknown backend 'nope'"),
         ({"backends": [["fast", "other"]]}, "backends takes names to be compared one by one, not a preference order"),
+        ({"backends": [None]}, "backends takes names"),
+        ({"reference": ("fast", "other")}, "reference takes names"),
+        ({"reference": "nope"}, "Unknown backend 'nope'"),
+        ({"options": {"other": {}}, "backends": "fast"}, "options= speaks of 'other', which is not compared. Compared"),
         ({"backend": "fast"}, "chooses the backend itself"),
         ({"repeats": 0}, "repeats must be a whole number of at least 1, not 0"),
         ({"repeats": 1.5}, "repeats must be a whole number of at least 1, not 1.5"),
@@ -324,6 +327,12 @@ def test_wrong_options_are_errors_before_anything_runs(host, options, message):
     with pytest.raises(ValueError, match=message):
         compare(h.function, [1.0], **options)
     assert h.runs == []
+
+
+@pytest.mark.parametrize("given", [[("precision", 1)], {3: 4}])
+def test_options_that_are_no_mapping_are_refused(host, given):
+    with pytest.raises(TypeError, match=r"options\['fast'\] must map names of options to values, not be "):
+        compare(host(double, fast=double).function, [1.0], options={"fast": given})
 
 
 def test_undecorated_functions_are_refused(host):
@@ -341,90 +350,367 @@ def test_functions_that_do_not_run_when_called_are_refused(host, implementation)
 
 
 def test_an_argument_that_cannot_be_copied_is_named_as_the_reason(host):
-    with pytest.raises(TypeError, match="one cannot be copied: TypeError: cannot pickle 'generator' object"):
+    with pytest.raises(TypeError, match="values cannot be copied: TypeError: cannot pickle 'generator' object"):
         compare(host(double).function, (value for value in [1.0]))
 
 
 class Lazy:
     """A result that is computed only when it is waited for."""
 
-    def __init__(self, log, **attributes):
+    def __init__(self, log):
         self.log = log
-        vars(self).update(attributes)
 
     def wait(self):
         self.log.append("waited")
 
 
-def jax_like(log):
-    lazy = Lazy(log)
-    lazy.block_until_ready = lazy.wait
-    return lazy
+class JaxLike(Lazy):
+    block_until_ready = Lazy.wait
 
 
-def cupy_like(log):
-    lazy = Lazy(log, __cuda_array_interface__={})
-    lazy.device = types.SimpleNamespace(synchronize=lazy.wait)
-    return lazy
+class OnGpu(Lazy):
+    __cuda_array_interface__ = {}  # noqa: RUF012 - what matters is that it is there.
 
 
-def torch_like(log):
-    lazy = Lazy(log, __cuda_array_interface__={}, device="cuda:0")
-    lazy.cpu = lazy.wait
-    return lazy
+class CupyLike(OnGpu):
+    @property
+    def device(self):
+        return types.SimpleNamespace(synchronize=self.wait)
 
 
-def unknown_device(log):
-    log.append("waited")
-    return Lazy(log, __cuda_array_interface__={})
+class TorchLike(OnGpu):
+    device = "cuda:0"
+    cpu = Lazy.wait
 
 
-@pytest.mark.parametrize("make", [jax_like, cupy_like, torch_like, unknown_device])
-@pytest.mark.parametrize("wrap", [lambda lazy: lazy, lambda lazy: {"a": [1, (lazy,)]}])
+class SparseLike(Lazy):
+    tocoo = shape = None
+
+    @property
+    def data(self):
+        return CupyLike(self.log)
+
+
+class AnnDataLike(Lazy):
+    obs = var = ()
+
+    @property
+    def X(self):
+        return JaxLike(self.log)
+
+
+@dataclasses.dataclass
+class Wrapped:
+    value: object
+
+
+@pytest.mark.parametrize("make", [JaxLike, CupyLike, TorchLike, SparseLike, AnnDataLike])
+@pytest.mark.parametrize("wrap", [lambda lazy: lazy, lambda lazy: {"a": [1, (lazy,)]}, Wrapped])
 def test_results_that_are_still_computed_are_waited_for(host, make, wrap):
     log = []
     compare(host(lambda: wrap(make(log))).function)
     assert log == ["waited"]
 
 
-def test_dask_collections_are_computed(host):
-    def dask_like():
-        return Lazy([], __dask_graph__=dict, compute=lambda: [2.0])
+def test_an_array_of_an_unknown_device_is_taken_as_it_is(host):
+    assert compare(host(lambda: OnGpu([])).function)[0].error is None
 
-    table = compare(host(lambda: (1.0, [2.0], 3.0), fast=lambda: [1.0, dask_like(), 3.0]).function)
-    assert table[1].agrees is True
+
+class DaskLike:
+    """A lazy result: whoever wants its value computes it."""
+
+    def __init__(self, value, log=None):
+        self.value = value
+        self.log = [] if log is None else log
+
+    def __dask_graph__(self):
+        raise AssertionError
+
+    def compute(self):
+        self.log.append(self.value)
+        return self.value
+
+
+class PolarsLike:
+    def __init__(self, value):
+        self.value = value
+
+    collect_schema = None
+
+    def collect(self):
+        return self.value
+
+
+@pytest.mark.parametrize("lazy", [DaskLike, PolarsLike])
+def test_lazy_results_are_computed(host, lazy):
+    h = host(lambda: (1.0, [2.0], 3.0), fast=lambda: [1.0, lazy([2.0]), 3.0], other=lambda: [1.0, lazy([2.5]), 3.0])
+    assert [(r.agrees, r.where) for r in compare(h.function)[1:]] == [(True, None), (False, "result[1][0]")]
+
+
+def test_what_is_lazy_is_computed_once(host):
+    log = []
+    h = host(lambda: [DaskLike(1.0, log)] * 2, fast=lambda: [DaskLike(2.0, log)] * 2)
+    assert compare(h.function)[1].where == "result[0]"
+    assert log == [1.0, 2.0]
+
+
+def test_lazy_arguments_are_none_of_the_work(host, monkeypatch):  # 8.5: outside of the selection and of the timed part
+    where = []
+
+    class Argument(DaskLike):
+        def compute(self):
+            where.append((h.dispatcher.settings.backend, clock.count))
+            return super().compute()
+
+    def same(values):
+        return 1.0
+
+    class Clock:
+        count = 0
+
+        def perf_counter(self):
+            self.count += 1
+            return float(self.count)
+
+    clock = Clock()
+    monkeypatch.setattr(_runs, "time", clock)
+    h = host(same, fast=same)
+    table = compare(h.function, Argument([3.0]))
+    assert [(r.seconds, r.agrees) for r in table] == [(1.0, None), (1.0, True)]
+    # Both copies are computed when they are compared, after everything has run.
+    assert where == [("cpu", 4), ("cpu", 4)]
+
+
+def test_arguments_are_copied_outside_of_the_selection(host):
+    selected = []
+
+    class Data:
+        def __deepcopy__(self, memory):
+            selected.append(h.dispatcher.settings.backend)
+            return self
+
+    def same(values):
+        return 1.0
+
+    h = host(same, fast=same)
+    compare(h.function, Data())
+    assert selected == ["cpu", "cpu"]
+
+
+# Random numbers.
+
+
+def test_every_run_draws_the_same_random_numbers_and_leaves_no_trace(host):
+    shared = np.random.mtrand  # The numbers that all code shares are what is tested.
+
+    def state():
+        return random.getstate(), shared.get_state(legacy=False)
+
+    def draw():
+        return random.random(), shared.normal()
+
+    h = host(draw, fast=draw, other=lambda: (random.random(), shared.normal() + 1))
+    before = state()
+    table = compare(h.function, repeats=2)
+    assert [(r.agrees, r.where) for r in table[1:]] == [(True, None), (False, "result[1]")]
+    assert difference(before, state(), rtol=0, atol=0).agrees is True
+
+
+def test_the_shared_numbers_of_numpy_are_not_imported_for_this(host, monkeypatch):
+    monkeypatch.delitem(sys.modules, "random")
+    monkeypatch.delitem(sys.modules, "numpy.random")
+    compare(host(double, fast=double).function, [1.0])
+    assert not {"random", "numpy.random"} & sys.modules.keys()
+
+
+def test_a_generator_among_the_arguments_is_compared_by_its_state(host):
+    def draw(rng):
+        return float(rng.random())
+
+    h = host(draw, fast=draw, other=lambda rng: (float(rng.random()), rng.random())[0])
+    same, other = compare(h.function, np.random.default_rng(1))[1:]
+    assert same.agrees is True
+    assert (other.agrees, other.where, other.max_abs) == (False, "rng", 0.0)
+    assert other.note.startswith("the generators stand at different places")
+
+
+# Options of one backend.
+
+
+def scaled(values, *, factor=2.0, precision="double"):
+    return [value * factor + (precision == "single") for value in values]
+
+
+def test_options_are_those_of_one_backend(host):
+    h = host(double, fast=scaled, other=double)
+    table = compare(h.function, [1.0], options={"quick": {"precision": "single"}})
+    assert [(r.agrees, r.note) for r in table[1:]] == [(False, "2.0 against 3.0"), (True, None)]
+    assert compare(h.function, [1.0], options={"fast": {"factor": 3.0}, "cpu": {"factor": 3.0}})[1].agrees is True
+
+
+def test_an_option_that_only_a_backend_knows_goes_to_it_alone(host):
+    h = host(
+        double, fast=scaled, other=double, third=lambda values, precision: [2.0], fourth=lambda values, **kwargs: [2.0]
+    )
+    table = compare(h.function, [1.0], precision="double")
+    assert [(r.agrees, r.error) for r in table] == [(None, None), *[(True, None)] * 4]
+    assert [r.note for r in table] == [
+        "the reference; without precision, which only fast and third take",
+        None,
+        "without precision, which only fast and third take",
+        "without precision, which only fast and third take",
+        None,
+    ]
+    assert "reference" in str(table)
+    assert "the reference" not in str(table)
+    single = compare(h.function, [1.0], precision="double", backends=["fast", "other"])
+    assert single[2].note == "without precision, which only fast takes"
+
+
+def test_an_option_that_nobody_knows_is_an_error_at_once(host):
+    h = host(double, fast=scaled)
+    with pytest.raises(
+        TypeError, match=r"double\(\) has no parameter 'precisio' on cpu or fast. Did you mean 'precision'"
+    ):
+        compare(h.function, [1.0], precisio="single")
+    assert h.runs == []
+
+
+def test_a_host_that_takes_any_keyword_gets_all(host):
+    def anything(values, **kwargs):
+        return sorted(kwargs)
+
+    h = host(anything, fast=lambda values, precision=1: ["precision"])
+    assert compare(h.function, [1.0], precision=2)[1].agrees is True
+
+
+def test_what_a_backend_accepts_may_be_unknown(host):
+    class Opaque:
+        __signature__ = 3
+
+        def __call__(self, values, **kwargs):
+            return [2.0, len(kwargs)]
+
+    h = host(lambda values: [2.0, 0], fast=Opaque(), other=lambda values, precision: [2.0, 0])
+    assert [r.agrees for r in compare(h.function, [1.0], precision=2)[1:]] == [True, True]
+
+
+def test_options_of_a_backend_that_fails_to_provide_its_function_are_an_error_in_its_row(host):
+    class Broken:
+        name = "broken"
+
+        @property
+        def double(self):
+            raise ImportError("no driver")
+
+    h = host(double, fast=scaled)
+    h.dispatcher.register(Broken())
+    broken, fast = compare(h.function, [1.0], precision="double")[1:]
+    assert broken.error.startswith("BackendLoadError: ")
+    assert fast.agrees is True
+
+
+# Another reference.
+
+
+def test_backends_are_compared_with_the_reference(host):
+    def only_here(values):
+        raise RuntimeError("data of a GPU")
+
+    h = host(only_here, fast=lambda values: [1.0], other=lambda values: [1.5])
+    table = compare(h.function, [1.0], reference="quick")
+    assert [(r.backend, r.agrees, r.where, r.note) for r in table] == [
+        ("fast", None, None, "the reference"),
+        ("other", False, "result[0]", "1.0 against 1.5"),
+    ]
+    assert str(table).startswith("only_here(values), compared with fast\n")
+
+
+def test_the_host_runs_beside_another_reference_where_it_is_named(host):
+    h = host(double, fast=double)
+    table = compare(h.function, [1.0], reference="fast", backends="cpu")
+    assert [(r.backend, r.executed, r.agrees) for r in table] == [("fast", "fast", None), ("cpu", "cpu", True)]
+
+
+def test_a_reference_that_did_not_run_is_none(host):
+    h = host(double, fast=None, other=double)
+    table = compare(h.function, [1.0], reference="fast")
+    assert [(r.agrees, r.note) for r in table] == [
+        (None, "ran on cpu instead: not implemented"),
+        (
+            None,
+            (
+                "fast ran on cpu instead: not implemented, so there is nothing to compare with; "
+                "reference='other' compares with this one"
+            ),
+        ),
+    ]
+
+
+# Names that are taken.
+
+
+def test_parameters_that_are_also_those_of_compare_are_given_with_partial(host):
+    def rank(values, reference="rest"):
+        return values, reference
+
+    h = host(rank, fast=rank, other=lambda values, reference: ([1.0], "all"))
+    table = compare(functools.partial(functools.partial(h.function, reference="rest"), [1.0]), repeats=2)
+    assert [r.where for r in table[1:]] == [None, "result[1]"]
+    with pytest.raises(ValueError, match="Unknown backend 'rest'") as caught:
+        compare(h.function, [1.0], reference="rest")
+    (note,) = caught.value.__notes__
+    assert note == (
+        "'reference' is a parameter of compare() itself. If you mean the one of rank(), give it with "
+        "functools.partial: compare(partial(rank, reference=...), ...)."
+    )
 
 
 # The table.
 
 ROWS = Comparison(
     [
-        ComparisonRecord(backend="cpu", executed="cpu", seconds=1.5, note="the reference"),
+        ComparisonRecord(backend="cpu", executed="cpu", seconds=1.5, speedup=1.0, note="the reference"),
         ComparisonRecord(
             backend="fast",
             executed="fast",
-            seconds=0.25,
+            seconds=0.025,
+            speedup=60.0,
             agrees=False,
             max_abs=2.0,
             max_rel=0.5,
             where="x<&>",
             note="n",
         ),
-        ComparisonRecord(backend="other", executed="other", seconds=2.0, agrees=True),
+        ComparisonRecord(backend="other", executed="other", seconds=2.0, speedup=0.75, agrees=True, where="y"),
+        ComparisonRecord(backend="lacking", executed="cpu", seconds=1.5, note="ran on cpu instead: not implemented"),
         ComparisonRecord(backend="broken", error="ValueError: <script>"),
-    ]
+    ],
+    title="f(data)",
+    about=["data: 3 × 4"],
 )
 
 
 def test_it_prints_as_an_aligned_table():
     assert str(ROWS).splitlines() == [
-        "backend  executed  seconds  agrees  max abs  max rel  where  note",
-        "cpu      cpu       1.5      -       -        -        -      the reference",
-        "fast     fast      0.25     no      2        0.5      x<&>   n",
-        "other    other     2        yes     -        -        -",
-        "broken   -         -        -       -        -        -      ValueError: <script>",
+        "f(data)",
+        "data: 3 × 4",
+        "  backend  ran on       time         speed  answer        max abs  max rel  differs most at",
+        "  -------  -------  --------  ------------  ------------  -------  -------  ---------------",
+        "  cpu                 1.50 s                reference",
+        "! fast              25.00 ms   60 × faster  differs             2      0.5  x<&>",
+        "      n",
+        "  other               2.00 s  1.3 × slower  agrees",
+        "  lacking  cpu        1.50 s                not compared",
+        "      ran on cpu instead: not implemented",
+        "! broken   nothing                          failed",
+        "      ValueError: <script>",
     ]
     assert repr(ROWS) == str(ROWS)
+
+
+def test_a_reference_that_failed_is_a_failure(host):
+    assert "reference" not in str(compare(host(failing, fast=double).function, [1.0])[:1])
 
 
 def test_in_notebooks_it_is_a_table_that_escapes_what_it_shows():
@@ -432,19 +718,58 @@ def test_in_notebooks_it_is_a_table_that_escapes_what_it_shows():
     cells = []
     parser = html.parser.HTMLParser()
     parser.handle_data = cells.append
-    parser.handle_starttag = lambda tag, attrs: cells.append(f"<{tag}>") if tag not in {"tr", "td", "th"} else None
     parser.feed(text)
-    assert cells[0] == "<table>"
+    assert cells[:2] == ["f(data)", "data: 3 × 4"]
     assert "ValueError: <script>" in cells
     assert "<script>" not in text
     assert "x&lt;&amp;&gt;" in text
-    # Readable on light and dark pages, and nothing is loaded from elsewhere.
-    assert "color: inherit" in text
-    assert "http" not in text
+
+
+class SparseShape:
+    tocoo = None
+    shape = (3, 1000)
+    dtype = np.dtype("f4")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "title", "about"),
+    [
+        (([1.0, 2.0],), "f(values)", "values: list of 2"),
+        ((np.ones((500, 40)), 3), "f(values, n=3)", "values: 500 × 40, float64"),
+        ((np.float32(2), "x" * 60), "f(values, n=...)", "values: a single value, float32"),
+        ((None, len), "f(values=None, n=len)", None),
+        ((SparseShape(), 1), "f(values, n=1)", "values: 3 × 1,000, float32, sparse"),
+        (({"a": 1}, {2}), "f(values, n)", "values: dict of 1; n: set of 1"),
+        ((types.SimpleNamespace(a=1), dataclasses), "f(values, n)", None),
+    ],
+)
+def test_it_says_what_was_compared(host, arguments, title, about):
+    def f(values, n=1):
+        return 1
+
+    if arguments[-1] is dataclasses:
+        arguments, about = (arguments[0], Shapeless()), "values: SimpleNamespace; n: Shapeless"
+    lines = str(compare(host(f).function, *arguments, repeats=2)).splitlines()
+    assert lines[0] == f"{title}, compared with cpu"
+    assert lines[1] == f"{about + '; ' if about else ''}rtol=1e-05, atol=1e-08; best of 2 runs"
+
+
+def test_without_data_there_are_the_tolerances(host):
+    assert str(compare(host(double).function, 1.0)).splitlines()[1] == "rtol=1e-05, atol=1e-08"
+
+
+class Shapeless:
+    """Data that cannot say how large they are."""
+
+    columns = dtypes = ()
+
+    @property
+    def shape(self):
+        raise OSError("the file is closed")
 
 
 def test_it_is_a_sequence_of_records():
-    assert len(ROWS) == 4
+    assert len(ROWS) == 5
     assert ROWS[-1].backend == "broken"
     assert isinstance(ROWS[1:3], Comparison)
     assert [record.backend for record in ROWS[1:3]] == ["fast", "other"]

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import types
 import warnings
+from collections import namedtuple
 from decimal import Decimal
 
 import numpy as np
@@ -33,6 +34,15 @@ def compared(expected, actual, *, rtol=1e-5, atol=1e-8):
 class Color(enum.Enum):
     RED = 1
     BLUE = 2
+
+
+Point = namedtuple("Point", ["x", "y"])  # noqa: PYI024 - as many libraries make theirs.
+Place = namedtuple("Place", ["x", "z"])  # noqa: PYI024 - as above.
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+    HIGH = 2
 
 
 @dataclasses.dataclass
@@ -265,6 +275,80 @@ def once(*, asked, **attributes):
     return made
 
 
+class Number(float):
+    """A number that somebody may put an attribute on."""
+
+
+class Word(str):
+    """A text that somebody may put an attribute on."""
+
+    __slots__ = ("__dict__",)
+
+
+def with_attribute(value, **attributes):
+    vars(value).update(attributes)
+    return value
+
+
+@dataclasses.dataclass
+class Failing:
+    value: int
+
+    @property
+    def value(self):
+        raise OSError("the file is closed")
+
+    @value.setter
+    def value(self, value):
+        pass
+
+
+class Stateless:
+    """A generator of random numbers that does not tell its state."""
+
+    def getstate(self):
+        return object()
+
+    def setstate(self, state):
+        raise NotImplementedError
+
+
+class Comparing:
+    """An object that compares parts of its own in the middle of a comparison."""
+
+    __hash__ = None
+
+    def __init__(self):
+        self._secret = 1
+
+    def __eq__(self, other):
+        return difference(self._secret, other._secret, rtol=0, atol=0).agrees
+
+
+class Names(tuple):
+    """The names of columns, which have a name themselves."""
+
+    __slots__ = ()
+    names = ("genes",)
+
+
+class NamedFrame(Frame):
+    def __init__(self, names):
+        super().__init__([("a", Column([1]))])
+        self.columns = names
+
+
+class OtherNames(Names):
+    __slots__ = ()
+    names = ("Genes",)
+
+
+class Filled(Sparse):
+    def __init__(self, fill_value):
+        super().__init__([0], [0], [1.0], (2, 2))
+        self.fill_value = fill_value
+
+
 class Unset:
     __slots__ = ("x", "y")
 
@@ -291,6 +375,8 @@ AGREEING = {
     "text": ("a", "a"),
     "bytes": (b"a", bytearray(b"a")),
     "list and tuple": ([1, "a"], (1, "a")),
+    "named tuples": (Point(1, 2), Point(1, 2)),
+    "a named tuple and a plain one": (Point(1, 2), (1, 2)),
     "sets": ({1, "a", NAN}, {1, "a", float("nan")}),
     "mappings in another order": ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
     "dataclass": (Result(1.0), Result(1.0)),
@@ -347,6 +433,12 @@ AGREEING = {
         DataSet({"a": Labelled([1], coords={})}, {"x": [1]}),
     ),
     "units": (Physical(values=[1], unit="m"), Physical(values=[1.0], unit="m")),
+    "members that are numbers": (Level.HIGH, Level.HIGH),
+    "numbers with an attribute": (with_attribute(Number(1), source="a"), with_attribute(Number(1), source="a")),
+    "a text with an attribute and a plain one": (with_attribute(Word("a"), source="a"), "a"),
+    "keys that are sets": ({frozenset({NAN}): 1}, {frozenset({float("nan")}): 1}),
+    "a comparison in a comparison": (Comparing(), Comparing()),
+    "sparse matrices that are filled": (Filled(1.0), Filled(1.0)),
     "no unit": (Physical(values=[1], unit=None), Physical(values=[1.0], unit=None)),
 }
 
@@ -507,6 +599,28 @@ DIFFERING = {
         "1 of 1 values",
     ),
     "a data set and an array": (DataSet({}, {}), Labelled([1], coords={}), "", f"{__name__}.DataSet (labelled data)"),
+    "names of named tuples": (Point(1, 2), Place(1, 2), "._fields[1]", "'y' against 'z'"),
+    "attributes of numbers": (
+        with_attribute(Number(1), source="a"),
+        with_attribute(Number(1), source="b"),
+        ".source",
+        "'a' against 'b'",
+    ),
+    "attributes of text": (
+        with_attribute(Word("a"), source="a"),
+        with_attribute(Word("a"), source="b"),
+        ".source",
+        "'a' against 'b'",
+    ),
+    "members that are numbers": (Level.HIGH, Level.LOW, "", "<Level.HIGH: 2> against <Level.LOW: 1>"),
+    "what a sparse matrix is filled with": (Filled(1.0), Filled(2.0), ".fill_value", "1.0 against 2.0"),
+    "names of the columns": (NamedFrame(Names("a")), NamedFrame(OtherNames("a")), ".columns.names[0]", "'genes'"),
+    "columns of one name": (
+        Frame([("a", Column([1])), ("a", Column([2]))]),
+        Frame([("a", Column([1]))]),
+        ".columns",
+        "another number of columns 'a'",
+    ),
     "text of NumPy": ([np.str_("a")], [np.str_("b")], "[0]", "'a' against 'b'"),
 }
 
@@ -670,6 +784,8 @@ NOT_COMPARED = {
     "private numbers": (Slots(1, 2.0), Slots(1, 3.0), "a private attribute (2.0 against 3.0)"),
     "private state of one": (Plain(_cache=1, x=1), Plain(x=1), "a private attribute of one of them"),
     "private parts that differ": (Plain(_x=[1, 2]), Plain(_x=[1]), "a private attribute (length 2 against 1)"),
+    "fields that cannot be read": (Failing(1), Failing(1), "OSError: the file is closed"),
+    "generators without a state": (Stateless(), Stateless(), "not compared: builtins.object (object)"),
     "keys that are not numbers": ({NAN: 1, float("nan"): 2}, {NAN: 1, float("nan"): 2}, "several keys of it are not a"),
     "no state": (Plain(), Plain(), f"{__name__}.Plain (object)"),
     "no opinion": (Opaque(NotImplemented), Opaque(NotImplemented), f"{__name__}.Opaque (object)"),
@@ -679,6 +795,7 @@ NOT_COMPARED = {
     "failing without a text": (Opaque(Printed()), Opaque(True), "Printed"),
     "panic": (Opaque(SystemExit(3)), Opaque(True), "SystemExit: 3"),
     "arrays that cannot be read": (OnDevice(), OnDevice(), "TypeError: not in host memory"),
+    "objects of different classes with an opinion": (Decimal(1), Opaque(True), "decimal.Decimal (object)"),
     "too deep": (nested(150), nested(150), "nested too deeply"),
 }
 

@@ -9,4 +9,4 @@ A door: it imports nothing, since import time is a promise. Other rooms import o
 
 from __future__ import annotations
 
-DOOR = ["foreign", "labels", "live", "log", "record", "table", "unseen", "waiting", "warner"]
+DOOR = ["amounts", "foreign", "labels", "live", "log", "record", "table", "unseen", "waiting", "warner"]

@@ -1,4 +1,8 @@
-"""Tables for people: aligned text for terminals, self-contained HTML for notebooks."""
+"""Tables for people: aligned text for terminals, self-contained HTML for notebooks.
+
+One look for all of them: a title, what it is about, aligned columns, sentences below. A row to look at is marked.
+Numbers stand on the right and in one piece; names, which people type or copy, are never broken.
+"""
 
 from __future__ import annotations
 
@@ -9,35 +13,63 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 WIDTH = 100
-"""Columns of a terminal that text is laid out for. Fixed, so that what is printed is the same in a log file."""
+"""Columns of text at most, also where the terminal is wider: longer lines are hard to read."""
 
+_LEAST_WIDTH = 20
 _GAP = "  "
 _INDENT = "    "
+_DEEPER = "  "
+_MARK = "! "
 _NARROW = 14
 _LONGEST_DETAIL = 1000
+_TOGETHER = "\N{NO-BREAK SPACE}"
 
 # Colours are taken from the notebook's own text, so that the table reads in light and dark themes alike. What notebooks
 # and documentation themes say about tables is overruled where it would stripe, centre or squeeze this one.
 _LINE = "1px solid rgba(128,128,128,0.35)"
 _PLAIN = "color:inherit;background:transparent;border:none"
+_MARKED = "color:inherit;background:rgba(240,140,0,0.14);border:none"
 _STYLE = f"{_PLAIN};border-collapse:collapse;table-layout:auto;width:auto;margin:0.3em 0;font-size:90%;line-height:1.4"
-_CELL = f"{_PLAIN};vertical-align:top;padding:0.25em 1.2em 0.25em 0;overflow-wrap:anywhere;white-space:normal"
-_TEXT = "text-align:left;max-width:36em"
-_SHORT = 20
+_CELL = "color:inherit;background:transparent;border:none;vertical-align:top;padding:0.25em 1.2em 0.25em 0.3em"
+_TEXT = "text-align:left;max-width:36em;white-space:normal;overflow-wrap:anywhere"
+_NAME = "text-align:left;max-width:36em;white-space:normal;overflow-wrap:normal;word-break:normal;hyphens:none"
 _NUMBER = "text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums"
+_SHORT = 20
+_SMALL = "font-size:90%;opacity:0.8"
 # The text takes the width that the table has, and gives it none of its own.
 _DETAIL = "width:0;min-width:100%;padding-left:1.2em;box-sizing:border-box;opacity:0.8"
 
 
+def width() -> int:
+    """Return how wide text may be: as wide as the terminal is, or ``COLUMNS`` says, and never more than `WIDTH`."""
+    from shutil import get_terminal_size  # Only who prints a table pays for this import.
+
+    return max(_LEAST_WIDTH, min(WIDTH, get_terminal_size((WIDTH, 24)).columns))
+
+
 class Row:
-    """The cells of one line, and what is too long for any of them: it stands below, across all columns."""
+    """The cells of one line, and what is too long for any of them: it stands below, across all columns.
 
-    __slots__ = ("cells", "detail")
+    Parameters
+    ----------
+    cells
+        What stands in the columns.
+    detail
+        What stands below.
+    mark
+        Whether this is a row to look at.
+    depth
+        How far its first cell is moved to the right.
+    """
 
-    def __init__(self, cells: Sequence[str], detail: str = "") -> None:
+    __slots__ = ("cells", "depth", "detail", "mark")
+
+    def __init__(self, cells: Sequence[str], detail: str = "", *, mark: bool = False, depth: int = 0) -> None:
         self.cells: tuple[str, ...] = tuple(map(_shown, cells))
         detail = _shown(detail)
         self.detail: str = detail if len(detail) <= _LONGEST_DETAIL else detail[: _LONGEST_DETAIL - 1] + "…"
+        self.mark = mark
+        self.depth = depth
 
 
 class Table:
@@ -51,13 +83,17 @@ class Table:
         Names of the columns.
     rows
         What stands in them.
+    about
+        Sentences below the title.
     notes
         Sentences below the table.
     numbers
-        Headers of the columns that are aligned to the right.
+        Headers of the columns that are aligned to the right, and whose cells are never broken.
+    names
+        Headers of the columns whose words are never broken.
     """
 
-    __slots__ = ("_details", "_headers", "_notes", "_numbers", "_rows", "_title")
+    __slots__ = ("_about", "_headers", "_kinds", "_notes", "_rows", "_title")
 
     def __init__(
         self,
@@ -65,99 +101,184 @@ class Table:
         headers: Sequence[str],
         rows: Iterable[Row],
         *,
+        about: Iterable[str] = (),
         notes: Iterable[str] = (),
         numbers: Sequence[str] = (),
+        names: Sequence[str] = (),
     ) -> None:
         rows = list(rows)
         # Columns in which nothing stands would only take room.
         used = [index for index in range(len(headers)) if not index or any(row.cells[index] for row in rows)]
         self._title = _shown(title)
+        self._about = list(map(_shown, about))
         self._headers = [headers[index] for index in used]
-        self._rows = [[row.cells[index] for index in used] for row in rows]
-        self._details = [row.detail for row in rows]
+        self._rows = [([row.cells[index] for index in used], row) for row in rows]
         self._notes = list(map(_shown, notes))
-        self._numbers = [header in numbers for header in self._headers]
+        kinds = {**dict.fromkeys(names, _NAME), **dict.fromkeys(numbers, _NUMBER)}
+        self._kinds = [kinds.get(header, _TEXT) for header in self._headers]
+
+    # -- text ----------------------------------------------------------------------------------------------------------
 
     def text(self) -> str:
         """Return the table as aligned lines; cells that are too long for one go on in the next."""
-        lines = _wrapped(self._title, WIDTH)
+        whole = width()
+        lines = [line for text in (self._title, *self._about) for line in _wrapped(text, whole)]
         if self._rows:
-            widths = self._widths()
-            lines += self._laid_out(self._headers, widths)
-            lines.append(_GAP.join("-" * width for width in widths))
-            for cells, detail in zip(self._rows, self._details, strict=True):
-                lines += self._laid_out(cells, widths)
-                lines += [_INDENT + line for line in _wrapped(detail, WIDTH - len(_INDENT))]
-        for note in self._notes:
-            lines += _wrapped(note, WIDTH)
-        return "\n".join(lines)
+            gutter = _MARK if any(row.mark for _, row in self._rows) else ""
+            widths = self._widths(whole - len(gutter))
+            lines += self._grid(widths, gutter, whole) if widths else self._blocks(gutter, whole)
+        return "\n".join([*lines, *(line for note in self._notes for line in _wrapped(note, whole))])
 
-    def _widths(self) -> list[int]:
-        """Return how wide each column is: as wide as its contents, or narrower where they fill the line."""
-        columns = list(zip(self._headers, *self._rows, strict=True))
-        widths = [max(map(len, column)) for column in columns]
-        narrow = [min(width, _NARROW) for width in widths]
-        # Words are broken only where it does not do without.
-        whole = [max(width, *map(_longest_word, column)) for width, column in zip(narrow, columns, strict=True)]
-        for floor in (whole, narrow):
-            while sum(widths) + len(_GAP) * (len(widths) - 1) > WIDTH and any(map(gt, widths, floor)):
+    def _widths(self, room: int) -> list[int]:
+        """Return how wide each column is: as its contents, or less where they fill the line. Empty where none fits."""
+        columns = list(zip(self._headers, *(self._indented(cells, row) for cells, row in self._rows), strict=True))
+        widths = [max(map(_width, column)) for column in columns]
+        numbers = [kind is _NUMBER for kind in self._kinds]
+        words = [
+            width if number else _longest_word(column)
+            for width, number, column in zip(widths, numbers, columns, strict=True)
+        ]
+        breakable = [kind is _TEXT for kind in self._kinds]
+        least = [min(word, _NARROW) if text else word for word, text in zip(words, breakable, strict=True)]
+        narrow = [max(word, min(width, _NARROW)) for word, width in zip(words, widths, strict=True)]
+        # Words are broken only where it does not do without, and names and numbers never are.
+        for floor in (narrow, words, least):
+            while sum(widths) + len(_GAP) * (len(widths) - 1) > room and any(map(gt, widths, floor)):
                 spare = list(map(sub, widths, floor))
                 widths[spare.index(max(spare))] -= 1
-        return widths
+        return widths if sum(widths) + len(_GAP) * (len(widths) - 1) <= room else []
 
-    def _laid_out(self, cells: Sequence[str], widths: Sequence[int]) -> list[str]:
-        wrapped = [_wrapped(cell, width) for cell, width in zip(cells, widths, strict=True)]
+    @staticmethod
+    def _indented(cells: Sequence[str], row: Row) -> list[str]:
+        return [_DEEPER * row.depth + cells[0], *cells[1:]]
+
+    def _grid(self, widths: Sequence[int], gutter: str, whole: int) -> list[str]:
+        blank = " " * len(gutter)
+        lines = [blank + line for line in self._laid_out(self._headers, widths)]
+        lines.append(blank + _GAP.join("-" * width for width in widths))
+        for cells, row in self._rows:
+            laid_out = self._laid_out(cells, widths, row.depth)
+            lines += [(gutter if row.mark and not number else blank) + line for number, line in enumerate(laid_out)]
+            lines += _detail(row, blank, whole)
+        return lines
+
+    def _laid_out(self, cells: Sequence[str], widths: Sequence[int], depth: int = 0) -> list[str]:
+        margin = _DEEPER * depth
+        room = [max(widths[0] - len(margin), 1), *widths[1:]]
+        wrapped = [
+            _wrapped(cell, width, can_break=kind is _TEXT)
+            for cell, width, kind in zip(cells, room, self._kinds, strict=True)
+        ]
+        wrapped[0] = [margin + line for line in wrapped[0]]
         lines: list[str] = []
         for number in range(max(1, *map(len, wrapped))):
-            parts = [column[number] if number < len(column) else "" for column in wrapped]
-            aligned = (
-                part.rjust(width) if right else part.ljust(width)
-                for part, width, right in zip(parts, widths, self._numbers, strict=True)
+            line = (column[number] if number < len(column) else "" for column in wrapped)
+            padded = (
+                _padded(part, width, right=kind is _NUMBER)
+                for part, width, kind in zip(line, widths, self._kinds, strict=True)
             )
-            lines.append(_GAP.join(aligned).rstrip())
+            lines.append(_GAP.join(padded).rstrip())
         return lines
+
+    def _blocks(self, gutter: str, whole: int) -> list[str]:
+        """Return the rows one below the other, where the columns have no room side by side."""
+        blank = " " * len(gutter)
+        label = max(map(len, self._headers))
+        lines: list[str] = []
+        for cells, row in self._rows:
+            lines.append("-" * whole)
+            for number, (header, cell, kind) in enumerate(zip(self._headers, cells, self._kinds, strict=True)):
+                margin = (gutter if row.mark and not number else blank) + header.ljust(label) + _GAP
+                room = max(whole - len(margin), _LEAST_WIDTH // 2)
+                for line in [cell] if kind is _NUMBER and cell else _wrapped(cell, room, can_break=kind is _TEXT):
+                    lines.append(margin + line)
+                    margin = " " * len(margin)
+            lines += _detail(row, blank, whole)
+        lines.append("-" * whole)
+        return lines
+
+    # -- HTML ----------------------------------------------------------------------------------------------------------
 
     def html(self) -> str:
         """Return the table as HTML; every text is escaped, since names and errors are foreign."""
         from html import escape  # Only a notebook pays for this import.
 
-        def line(tag: str, cells: Sequence[str], border: str) -> str:
-            inside = "".join(
-                f'<{tag} style="{_style(cell, number=number)}">{escape(cell)}</{tag}>'
-                for cell, number in zip(cells, self._numbers, strict=True)
-            )
-            return f'<tr style="{_PLAIN};border-bottom:{border}">{inside}</tr>'
-
         parts = [f'<div style="color:inherit;overflow-x:auto"><div><strong>{escape(self._title)}</strong></div>']
+        parts += (f'<div style="{_SMALL}">{escape(text)}</div>' for text in self._about)
         if self._rows:
-            parts.append(f'<table style="{_STYLE}"><thead>{line("th", self._headers, _LINE)}</thead><tbody>')
-            for cells, detail in zip(self._rows, self._details, strict=True):
-                parts.append(line("td", cells, "none" if detail else _LINE))
-                if detail:
+            header = self._html_row("th", self._headers, _PLAIN, _LINE)
+            parts.append(f'<table style="{_STYLE}"><thead>{header}</thead><tbody>')
+            for cells, row in self._rows:
+                style = _MARKED if row.mark else _PLAIN
+                parts.append(self._html_row("td", cells, style, "none" if row.detail else _LINE, row.depth))
+                if row.detail:
                     parts.append(
-                        f'<tr style="{_PLAIN};border-bottom:{_LINE}"><td colspan="{len(cells)}" style="{_CELL};'
-                        f'text-align:left;padding-top:0"><div style="{_DETAIL}">{escape(detail)}</div></td></tr>'
+                        f'<tr style="{style};border-bottom:{_LINE}"><td colspan="{len(cells)}" style="{_CELL};'
+                        f'text-align:left;padding-top:0"><div style="{_DETAIL}">{escape(row.detail)}</div></td></tr>'
                     )
             parts.append("</tbody></table>")
         parts += (f'<div style="font-size:90%">{escape(note)}</div>' for note in self._notes)
         return "".join(parts) + "</div>"
 
+    def _html_row(self, tag: str, cells: Sequence[str], style: str, border: str, depth: int = 0) -> str:
+        from html import escape
 
-def _style(cell: str, *, number: bool) -> str:
-    if number:
-        return f"{_CELL};{_NUMBER}"
-    # Where the browser is short of room, long cells give way and not short ones.
-    return f"{_CELL};{_TEXT};white-space:nowrap" if len(cell) <= _SHORT else f"{_CELL};{_TEXT}"
+        inside = ""
+        for number, (cell, kind) in enumerate(zip(cells, self._kinds, strict=True)):
+            # Where the browser is short of room, long cells give way and not short ones.
+            look = f"{_CELL};{kind}" + (";white-space:nowrap" if len(cell) <= _SHORT else "")
+            if depth and not number:
+                look += f";padding-left:{0.3 + 1.2 * depth:.1f}em"
+            inside += f'<{tag} style="{look}">{escape(cell)}</{tag}>'
+        return f'<tr style="{style};border-bottom:{border}">{inside}</tr>'
 
 
-def _longest_word(text: str) -> int:
-    return max(map(len, text.split()), default=0)
+def _detail(row: Row, blank: str, whole: int) -> list[str]:
+    margin = blank + _DEEPER * row.depth + _INDENT
+    return [margin + line for line in _wrapped(row.detail, whole - len(margin))]
 
 
-def _wrapped(text: str, width: int) -> list[str]:
-    from textwrap import wrap  # Only who prints a table pays for this import.
+def _wrapped(text: str, width: int, *, can_break: bool = False) -> list[str]:
+    """Return text in lines. A word that is longer than a line is broken only if that is allowed."""
+    lines: list[str] = []
+    line = ""
+    for word in _words(text):
+        joined = f"{line} {word}" if line else word
+        if _width(joined) <= width:
+            line = joined
+            continue
+        if line:
+            lines.append(line)
+        while can_break and _width(word) > width:
+            end = next(end for end in range(len(word), 0, -1) if end == 1 or _width(word[:end]) <= width)
+            lines.append(word[:end])
+            word = word[end:]  # noqa: PLW2901 - what is left of it.
+        line = word
+    return [*lines, line] if line else lines
 
-    return wrap(text, width, break_on_hyphens=False)
+
+def _padded(text: str, width: int, *, right: bool) -> str:
+    blank = " " * (width - _width(text))
+    return blank + text if right else text + blank
+
+
+def _longest_word(texts: Iterable[str]) -> int:
+    return max((_width(word) for text in texts for word in _words(text)), default=0)
+
+
+def _words(text: str) -> list[str]:
+    """Return what stands in one line each: words, and commands that people copy."""
+    commands = text.replace("pip install ", f"pip{_TOGETHER}install{_TOGETHER}")
+    return [word.replace(_TOGETHER, " ") for word in commands.split(" ") if word]
+
+
+def _width(text: str) -> int:
+    """Return how many columns of a terminal a text takes: letters of East Asia take two, accents none."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width
+
+    return sum(0 if combining(one) else 2 if east_asian_width(one) in {"W", "F"} else 1 for one in text)
 
 
 def _shown(text: str) -> str:

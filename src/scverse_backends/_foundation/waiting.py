@@ -39,12 +39,15 @@ def computed(value: Any) -> Any:
     return value.collect() if _is_lazy_frame(type(value)) else value.compute()
 
 
-def wait_for(values: Iterable[object]) -> None:
-    """Return once nothing in these values is still being computed. What is lazy stays lazy."""
-    for leaf in leaves(values):
-        wait = _wait_of(leaf)
-        if wait is not None:
-            wait()
+def wait_for(found: Iterable[object]) -> bool:
+    """Return once none of these leaves is still being computed, and whether that could be waited for at all.
+
+    What is lazy stays lazy.
+    """
+    waits = [wait for wait in map(_wait_of, found) if wait is not None]
+    for wait in waits:
+        wait()
+    return bool(waits)
 
 
 def leaves(values: Iterable[object]) -> Iterator[Any]:
@@ -56,13 +59,19 @@ def leaves(values: Iterable[object]) -> Iterator[Any]:
         if type(value) in _PLAIN or id(value) in met:
             continue
         met[id(value)] = value  # Kept alive, so that no identity is used twice.
-        inside = list(_inside(value)) if depth < DEEPEST else []
-        # In this order, the first is the next.
-        waiting += [(one, depth + 1) for one in reversed(inside)]
         yield value
+        if depth < DEEPEST:
+            waiting += [(one, depth + 1) for one in _inside(value)]
 
 
-def _inside(value: Any) -> Iterator[object]:
+def _inside(value: Any) -> list[object]:
+    try:
+        return list(_parts(value))
+    except Exception:  # noqa: BLE001 - foreign data that cannot be read computes nothing.
+        return []
+
+
+def _parts(value: Any) -> Iterator[object]:
     kind = _type_of(value)
     container: Any = value
     if isinstance(value, dict):

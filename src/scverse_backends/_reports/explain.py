@@ -6,7 +6,7 @@ from scverse_backends._calls.implementations import scoped_options_of
 from scverse_backends._foundation.foreign import in_a_line
 from scverse_backends._foundation.labels import CPU, listing, problem
 from scverse_backends._foundation.record import Record
-from scverse_backends._foundation.table import WIDTH, Row, Table
+from scverse_backends._foundation.table import Row, Table, width
 from scverse_backends.exceptions import BackendError
 
 TYPE_CHECKING = False
@@ -71,11 +71,11 @@ class Explanation(Record):
     def _table(self) -> Table:
         if not self.steps:
             return Table(self._title(), (), (), notes=[self.reason])
-        return Table(self._title(), ("backend", "what it comes to"), map(Row, self.steps))
+        return Table(self._title(), ("backend", "what it comes to"), map(Row, self.steps), names=["backend"])
 
     def __str__(self) -> str:
         line = f"{self._title()}. {self.reason}"
-        return line if len(line) <= WIDTH and line.isprintable() else self._table().text()
+        return line if len(line) <= width() and line.isprintable() else self._table().text()
 
     def __repr__(self) -> str:
         return str(self)

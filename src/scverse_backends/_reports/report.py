@@ -98,6 +98,9 @@ class BackendInfo(Record):
         self._fill(name, aliases, distribution, version, entry_point, trusted, reason, state, error, functions)
 
 
+_NAMES = ("name", "aliases", "provided by", "functions")
+
+
 def _row(info: BackendInfo) -> Row:
     provider = " ".join(text for text in (info.distribution, info.version) if text)
     trusted = "" if info.state == "not installed" else "yes" if info.trusted else "no"
@@ -140,7 +143,7 @@ class BackendTable(Sequence[BackendInfo]):
                 untrusted.setdefault(info.reason, []).append(info.name)
         notes = [f"Not trusted, since {reason}: {', '.join(names)}." for reason, names in untrusted.items()]
         notes += [f"Installed metadata is broken: {text}." for text in self._problems]
-        return Table(title, headers, [_row(info) for info in self._infos], notes=notes)
+        return Table(title, headers, [_row(info) for info in self._infos], notes=notes, names=_NAMES)
 
     def __repr__(self) -> str:
         return self._table().text()

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from scverse_backends._inside import Problem
 from scverse_backends.testing._check import CheckReport, check_backend
-from scverse_backends.testing._comparison import Comparison, ComparisonRecord, compare
+from scverse_backends.testing._compare import compare
+from scverse_backends.testing._comparison import Comparison, ComparisonRecord
 from scverse_backends.testing._conformance import run_conformance
 from scverse_backends.testing._temporary import isolated, temporary_backend
 

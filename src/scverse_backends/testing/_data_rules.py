@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from scverse_backends.testing import _arrays
-from scverse_backends.testing._kinds import described, has, key_text
+from scverse_backends.testing._kinds import described, has, key_text, shortened
 from scverse_backends.testing._rules import canonical, extras
 from scverse_backends.testing._walk import against
 
@@ -115,8 +115,12 @@ def frames(walk: Walk, path: str, expected: Any, actual: Any) -> None:
     expected, actual = _pandas_frame(expected), _pandas_frame(actual)
     ours, theirs = _numbered(expected.columns), _numbered(actual.columns)
     walk.keys(f"{path}.columns", (label for label, _ in ours), (label for label, _ in theirs), "column")
-    if ours != theirs and Counter(ours) == Counter(theirs):
+    if ours != theirs and set(ours) == set(theirs):
         walk.differ(f"{path}.columns", "the columns stand in another order")
+    for label, position in (*ours, *theirs):
+        # What is not the first column of its name: no name is missing, and yet a column is.
+        if position and ((label, position) in ours) != ((label, position) in theirs):
+            walk.differ(f"{path}.columns", f"another number of columns {shortened(label)}")
     if has(expected.columns, "names") and has(actual.columns, "names"):
         walk.part(f"{path}.columns.names", lambda frame: frame.columns.names, expected, actual)
     _indices(walk, path, expected, actual)

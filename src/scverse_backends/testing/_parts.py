@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import enum
 import functools
 import inspect
 import types
@@ -76,8 +75,6 @@ def _namespace(value: object) -> dict[str, Any]:
 
 def extra_names(value: Any) -> list[str]:
     """Return the names of the public attributes that were put into an object, beside what its class is about."""
-    if isinstance(value, enum.Enum):
-        return []  # What a member knows beside its value belongs to its class.
     return [name for name in _namespace(value) if not name.startswith("_")]
 
 

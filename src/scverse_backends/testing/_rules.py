@@ -35,6 +35,7 @@ def texts(walk: Walk, path: str, expected: Any, actual: Any) -> None:
     """Compare text, and bytes."""
     if expected != actual:
         walk.differ(path, against(expected, actual))
+    extras(walk, path, expected, actual)
 
 
 def scalars(walk: Walk, path: str, expected: Any, actual: Any) -> None:
@@ -45,6 +46,7 @@ def scalars(walk: Walk, path: str, expected: Any, actual: Any) -> None:
         return
     found = _arrays.measure_scalars(expected, actual, rtol=walk.rtol, atol=walk.atol)
     walk.measured(found, path, against(expected, actual))
+    extras(walk, path, expected, actual)
 
 
 def sequences(walk: Walk, path: str, expected: Any, actual: Any) -> None:
