@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     from scverse_backends._reports.explain import Explanation
     from scverse_backends._reports.report import BackendTable
+    from scverse_backends._reports.trace import Trace
     from scverse_backends._selection.selection import Selection
     from scverse_backends._selection.state import Choice, Options
-    from scverse_backends._selection.trace import Trace
 
     class Services(Protocol):
         """What settings and scopes ask the inside of their dispatcher for."""
@@ -115,18 +115,22 @@ class BackendScope:
 class TraceScope:
     """The context manager that :meth:`Settings.trace` returns."""
 
-    __slots__ = ("_selection", "_traces")
+    __slots__ = ("_host", "_package", "_selection", "_synchronize", "_traces")
 
-    def __init__(self, selection: Selection) -> None:
+    def __init__(self, selection: Selection, host: str, package: str, *, synchronize: bool) -> None:
         self._selection = selection
+        self._host = host
+        self._package = package
+        self._synchronize = synchronize
         self._traces: list[Trace] = []
 
     def __enter__(self) -> Trace:
-        from scverse_backends._selection.trace import Trace
+        from scverse_backends._reports.trace import Trace
 
-        trace = Trace()
+        state = self._selection.variable.get()
+        trace = Trace(host=self._host, package=self._package, synchronize=self._synchronize, depth=state.depth)
         self._traces.append(trace)
-        self._selection.swap_traces((*self._selection.variable.get().traces, trace))
+        self._selection.swap_traces((*state.traces, trace))
         return trace
 
     def __exit__(
@@ -135,6 +139,6 @@ class TraceScope:
         if not self._traces:
             return
         closed = self._traces.pop()
-        closed.is_open = False
+        closed.close()
         open_traces: Iterator[Any] = (trace for trace in self._selection.variable.get().traces if trace is not closed)
         self._selection.swap_traces(tuple(open_traces))

@@ -252,8 +252,20 @@ class Settings:
         """
         return self._services.explain(function, backend)
 
-    def trace(self) -> TraceScope:
+    def trace(self, *, synchronize: bool = False) -> TraceScope:
         """Collect a record of every dispatched call inside a ``with`` block.
+
+        Parameters
+        ----------
+        synchronize
+            Wait at the end of each call until an accelerator has computed its result and what it changed. A time ends
+            otherwise when the call returns, which with JAX, CuPy and PyTorch is when the work was handed over. Lazy
+            collections, of Dask for instance, are not computed.
+
+        Returns
+        -------
+        A context manager that gives the list of calls. It prints as a table, has ``totals()`` and ``provenance()``, and
+        ``pandas.DataFrame`` makes a frame of it.
 
         Examples
         --------
@@ -268,7 +280,8 @@ class Settings:
         """
         from scverse_backends._scopes import TraceScope  # As above.
 
-        return TraceScope(self._selection)
+        package = self._reference[1][0][0].partition(".")[0]
+        return TraceScope(self._selection, self._host, package, synchronize=synchronize)
 
     # -- being an object that users handle ---------------------------------------------------------------------------
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import io
 import logging
 import pickle
+import pprint
 import warnings
 
 import pytest
@@ -327,6 +330,40 @@ def test_every_reason(lab):
     requested, source, executes, reason = explained(lab, ["fast", 3])
     assert (requested, source, executes) == (("fast", "3"), "argument", None)
     assert "non-empty string" in reason
+
+
+class Odd(Exception):
+    """An exception that is made of more than it keeps, so that it cannot be copied or pickled."""
+
+    def __init__(self, one, other):
+        super().__init__(f"{one} {other}")
+
+
+def test_an_error_that_cannot_be_copied_stands_behind_one_of_ours():
+    host = Host([Point("odd", fails(Odd("no", "driver")))])
+    (info,) = host.dispatcher.backends()
+    assert isinstance(info.error, BackendLoadError)
+    assert isinstance(info.error.__cause__, Odd)
+    assert "no driver" in str(info.error)
+    assert pickle.loads(pickle.dumps(info)).name == "odd"
+
+
+def test_an_interrupt_while_an_error_is_copied_passes():
+    class Interrupting(Exception):
+        def __deepcopy__(self, memory):
+            raise KeyboardInterrupt
+
+    host = Host([Point("odd", fails(Interrupting()))])
+    with pytest.raises(KeyboardInterrupt):
+        host.dispatcher.backends()
+
+
+def test_records_are_data_classes_to_whoever_asks(lab):
+    info = lab.backend("fast")
+    assert dataclasses.asdict(info)["aliases"] == info.aliases
+    assert dataclasses.replace(info, name="other").name == "other"
+    assert [field.name for field in dataclasses.fields(type(info))] == list(type(info).__match_args__)
+    pprint.pprint([info] * 3, stream=io.StringIO())
 
 
 def test_what_stands_behind_an_error_is_not_reached():

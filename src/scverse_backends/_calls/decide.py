@@ -222,4 +222,4 @@ def _record(recording: Recording, decision: Decision) -> None:
     provider = None if decision.plan is None else decision.plan.backend.record
     distribution, version = (None, None) if provider is None else (provider.distribution, provider.version)
     recording.runs(decision.executes, decision.reason, distribution, version, decision.options or {})
-    decision.tell(lambda error, _result: recording.end(error))
+    decision.tell(lambda error, result: recording.end(error, result, decision.args, decision.kwargs))

@@ -287,10 +287,36 @@ def _one_by_one(group: str, problems: list[str]) -> Iterator[Any]:
 
 def installed_version(distribution: str) -> str | None:
     """Return the installed version of a distribution, ``None`` where it is not installed or does not say."""
+    installed = _installed(distribution)
+    return None if installed is None else _told(installed, "version", "Version")
+
+
+def _installed(distribution: str) -> Any:
     import importlib.metadata
 
-    installed = _attempt(lambda: importlib.metadata.distribution(distribution))
-    return None if installed is None else _told(installed, "version", "Version")
+    return _attempt(lambda: importlib.metadata.distribution(distribution))
+
+
+def provider_of(names: tuple[str, ...], *, search: bool = False) -> tuple[str | None, str | None]:
+    """Return the distribution that bears one of these names, and its version.
+
+    Parameters
+    ----------
+    names
+        Names to look for, in this order.
+    search
+        Whether to look for a distribution that provides a package of such a name, where none bears it. That reads the
+        lists of files of all distributions.
+    """
+    import importlib.metadata
+
+    for name in filter(None, names):
+        installed = _installed(name)
+        if installed is not None:
+            return _told(installed, "name", "Name"), _told(installed, "version", "Version")
+    providers: dict[str, list[str]] = (_attempt(importlib.metadata.packages_distributions) or {}) if search else {}
+    provider = next((providers[name][0] for name in names if providers.get(name)), None)
+    return (None, None) if provider is None else (provider, installed_version(provider))
 
 
 def search_path() -> object:

@@ -4,7 +4,27 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NoReturn
+    from typing import Any, ClassVar, NoReturn
+
+
+class AsDataClass:
+    """An attribute by which data classes are known: pandas makes frames of them, and other libraries show them.
+
+    Made when somebody asks for it, of the names in ``__match_args__``.
+    """
+
+    __slots__ = ("_name",)
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        from dataclasses import make_dataclass  # Loaded already by whoever asks.
+
+        record: Any = owner
+        made = vars(make_dataclass(record.__name__, record.__match_args__, repr=False, eq=False))[self._name]
+        setattr(owner, self._name, made)
+        return made
 
 
 class Record:
@@ -15,6 +35,8 @@ class Record:
 
     __slots__ = ()
     __match_args__: tuple[str, ...] = ()
+    __dataclass_fields__: ClassVar[Any] = AsDataClass()
+    __dataclass_params__: ClassVar[Any] = AsDataClass()
 
     def _fill(self, *values: object) -> None:
         for field, value in zip(self.__match_args__, values, strict=True):

@@ -1,8 +1,8 @@
 """What a person can ask for: tables of backends, what would run and why, whether a backend keeps the contract.
 
-``report`` makes the table of backends, ``explain`` says what would run and why, ``contract`` and ``side_by_side`` find
-what is wrong with a backend,
-``discover`` loads everything and says what a host's developers should hear about.
+``report`` makes the table of backends, ``explain`` says what would run and why, ``trace`` shows what ran. ``contract``
+and ``side_by_side`` find what is wrong with a backend, ``discover`` loads everything and says what a host's developers
+should hear about.
 
 Rule: nothing here runs a function of a backend.
 
@@ -11,4 +11,4 @@ A door: it imports nothing, since import time is a promise. Other rooms import o
 
 from __future__ import annotations
 
-DOOR = ["contract", "discover", "explain", "problem", "report"]
+DOOR = ["contract", "discover", "explain", "problem", "report", "trace"]

@@ -207,8 +207,9 @@ def _loaded(entry: Entry, backend: Backend, answers: dict[str, Backend], names: 
 def _unusable(entry: Entry, failure: Failure) -> BackendInfo:
     record = entry.record
     error = failure.error
-    if error is None and not failure.refused:
-        error = BackendLoadError(failure.text, backend=record.name, distribution=record.distribution)
+    if (error is None and not failure.refused) or not _can_be_copied(error):
+        ours = BackendLoadError(failure.text, backend=record.name, distribution=record.distribution)
+        ours.__cause__, error = error, ours
     # Metadata has verified some before they failed, and what fails is no reason to distrust it.
     owner = next((claim for claim in entry.claims if claim.verifiable), None) if not failure.refused else None
     return BackendInfo(
@@ -223,6 +224,19 @@ def _unusable(entry: Entry, failure: Failure) -> BackendInfo:
         error=error,
         functions=(),
     )
+
+
+def _can_be_copied(error: BaseException | None) -> bool:
+    """Whether an exception survives what is done to records: they are pickled, and pandas makes frames of them."""
+    from copy import deepcopy
+
+    try:
+        deepcopy(error)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 - a foreign exception that is made of other arguments than it keeps.
+        return False
+    return True
 
 
 def _point(entry: Entry) -> str | None:

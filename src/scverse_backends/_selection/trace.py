@@ -1,20 +1,22 @@
-"""Records of the calls that a host's functions made while somebody watched."""
+"""The record of a call while somebody watches, and what fills it."""
 
 from __future__ import annotations
 
 from time import perf_counter
 
-from scverse_backends._foundation.foreign import describe_error
-from scverse_backends._foundation.table import Row, Table
+from scverse_backends._foundation.foreign import describe_error, in_a_line
+from scverse_backends._foundation.record import AsDataClass
+from scverse_backends._foundation.waiting import leaves, wait_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Mapping
+    from typing import Any, ClassVar
 
     from scverse_backends._selection.state import State
 
-_SHOWN = 30
-"""Of longer traces, the table shows so many calls from the beginning and as many from the end."""
+_AS_THEY_ARE = (bool, int, float, str, type(None))
+"""Values of options that are kept. Of all others, the text: they may be as large as data."""
 
 
 class Call:
@@ -33,13 +35,14 @@ class Call:
     reason
         Why that one ran.
     distribution, version
-        The distribution that provides it, where a backend ran.
+        The distribution that provides what ran. That of the host is looked up when the trace ends.
     options
-        Names and values of the options that a scope added to the call.
+        Names and values of the options that a scope added to the call, a value that is no plain one as text.
     depth
-        How many traced calls the call was made in: 0 for one that no other made.
+        How many dispatched calls the call was made in: 0 for one that no other made.
     seconds
-        How long the call took, in seconds; ``None`` while it runs.
+        How long it took until the call returned, in seconds; ``None`` while it runs. An accelerator may still be
+        working then: ``settings.trace(synchronize=True)`` waits for it.
     exception
         Type and text of what it raised, or ``None``. The exception itself would keep the arguments alive.
     """
@@ -57,6 +60,21 @@ class Call:
         "source",
         "version",
     )
+    __match_args__: tuple[str, ...] = (
+        "function",
+        "requested",
+        "source",
+        "executed",
+        "distribution",
+        "version",
+        "options",
+        "reason",
+        "depth",
+        "seconds",
+        "exception",
+    )
+    __dataclass_fields__: ClassVar[Any] = AsDataClass()
+    __dataclass_params__: ClassVar[Any] = AsDataClass()
 
     def __init__(self, function: str, depth: int = 0) -> None:
         self.function = function
@@ -78,10 +96,11 @@ class Call:
 class Recording:
     """Fills the record of a call while the call is decided and runs."""
 
-    __slots__ = ("_started", "call")
+    __slots__ = ("_started", "_synchronize", "call")
 
     def __init__(self, function: str, state: State) -> None:
         self.call = Call(function, state.depth)
+        self._synchronize = any(trace.synchronize for trace in state.traces)
         for trace in state.traces:
             # A task may outlive the block that it was started in.
             if trace.is_open:
@@ -100,83 +119,30 @@ class Recording:
     ) -> None:
         """Note what runs the call."""
         call = self.call
-        call.executed, call.reason, call.options = executed, reason, options
+        call.executed, call.reason = executed, reason
+        call.options = {name: _plain(value) for name, value in options.items()}
         call.distribution, call.version = distribution, version
 
-    def end(self, error: BaseException | None) -> None:
-        """Note how the call ended."""
-        self.call.seconds = perf_counter() - self._started
-        # A generator that is closed before its end has not failed.
-        if error is not None and not isinstance(error, GeneratorExit):
-            self.call.exception = describe_error(error)
+    def end(self, error: BaseException | None, *values: object) -> None:
+        """Note how the call ended; where a trace wants that, once an accelerator has computed these values.
 
-
-class Trace(list[Call]):
-    """The calls of one ``with settings.trace()`` block, in the order in which they began.
-
-    Prints as a table with totals per backend, and shows as one in notebooks.
-    """
-
-    __slots__ = ("is_open",)
-
-    def __init__(self, calls: Iterable[Call] = ()) -> None:
-        super().__init__(calls)
-        self.is_open: bool = True
-        """Whether its block still runs: functions that were bound inside it may live much longer."""
-
-    def totals(self) -> dict[str, tuple[int, float]]:
-        """Return, for each implementation that ran, how often it did and for how many seconds in all.
-
-        Calls made inside other calls count in both.
+        Raises
+        ------
+        Exception
+            What an accelerator says only then.
         """
-        found: dict[str, tuple[int, float]] = {}
-        for call in self:
-            name = call.executed or "(none)"
-            count, seconds = found.get(name, (0, 0.0))
-            found[name] = (count + 1, seconds + (call.seconds or 0.0))
-        return found
-
-    def _table(self) -> Table:
-        left_out = max(len(self) - 2 * _SHOWN, 0)
-        calls = [*self[:_SHOWN], *self[_SHOWN + left_out :]]
-        notes = [f"{left_out} calls between the first and the last {_SHOWN} are not shown."] if left_out else []
-        notes += [f"{name}: {_calls(count)}, {_seconds(seconds)}" for name, (count, seconds) in self.totals().items()]
-        headers = ("function", "requested", "source", "executed", "seconds", "reason")
-        rows = (Row(tuple(_cells(call)), _raised(call)) for call in calls)
-        return Table(_calls(len(self), "dispatched "), headers, rows, notes=notes, numbers=["seconds"])
-
-    def __str__(self) -> str:
-        return self._table().text()
-
-    def __repr__(self) -> str:
-        return self._table().text()
-
-    def _repr_html_(self) -> str:
-        return self._table().html()
+        try:
+            if self._synchronize and error is None:
+                wait_for(leaves(values))
+        except BaseException as late:
+            error = late
+            raise
+        finally:
+            self.call.seconds = perf_counter() - self._started
+            # A generator that is closed before its end has not failed.
+            if error is not None and not isinstance(error, GeneratorExit):
+                self.call.exception = describe_error(error)
 
 
-def _cells(call: Call) -> Iterator[str]:
-    requested = call.requested
-    yield call.function
-    yield ", ".join(requested) if isinstance(requested, tuple) else str(requested or "")
-    yield call.source or ""
-    yield call.executed or ""
-    yield "running" if call.seconds is None else _seconds(call.seconds)
-    yield call.reason or ""
-
-
-def _raised(call: Call) -> str:
-    return "" if call.exception is None else f"raised {call.exception}"
-
-
-def _calls(count: int, kind: str = "") -> str:
-    return f"{count} {kind}call" if count == 1 else f"{count} {kind}calls"
-
-
-def _seconds(seconds: float) -> str:
-    """Return a duration in the unit that a person would choose."""
-    if seconds >= 1:
-        return f"{seconds:.2f} s"
-    if seconds >= 1e-3:
-        return f"{seconds * 1e3:.2f} ms"
-    return f"{seconds * 1e6:.1f} µs"
+def _plain(value: object) -> object:
+    return value if type(value) in _AS_THEY_ARE else in_a_line(value)
