@@ -48,10 +48,12 @@ def test_columns_are_aligned_and_numbers_to_the_right():
     table = Table("Title", ("name", "seconds", "last"), rows, notes=["A note."], numbers=["seconds"])
     assert table.text().splitlines() == [
         "Title",
+        "",
         "name       seconds  last",
         "---------  -------  ----",
         "a            1.5 s  x",
         "long name  10.25 s  y",
+        "",
         "A note.",
     ]
 
@@ -72,8 +74,8 @@ def test_without_rows_there_are_only_words():
 def test_details_stand_below_their_row():
     table = Table("T", ("name", "state"), [Row(("a", "failed"), "no driver " * 30), Row(("b", "fine"))])
     lines = table.text().splitlines()
-    assert lines[3] == "a     failed"
-    assert lines[4].startswith("    no driver no driver")
+    assert lines[4] == "a     failed"
+    assert lines[5].startswith("    no driver no driver")
     assert lines[-1] == "b     fine"
     assert max(map(len, lines)) <= WIDTH
     assert "colspan" in table.html()
@@ -102,6 +104,7 @@ def test_columns_that_have_no_room_side_by_side_stand_below_each_other():
     table = Table("T", ("name", "other", "n"), rows, names=["name", "other"], numbers=["n"])
     assert table.text().splitlines() == [
         "T",
+        "",
         "-" * 100,
         "! name   " + "a" * 60,
         "  other  " + "b" * 60,
@@ -115,7 +118,7 @@ def test_columns_that_have_no_room_side_by_side_stand_below_each_other():
 
 def test_a_row_to_look_at_is_marked():
     rows = [Row(("a",)), Row(("b b b",), mark=True)]
-    assert Table("T", ("name",), rows).text().splitlines() == ["T", "  name", "  -----", "  a", "! b b b"]
+    assert Table("T", ("name",), rows).text().splitlines() == ["T", "", "  name", "  -----", "  a", "! b b b"]
     assert Table("T", ("name",), rows).html().count("rgba(240,140,0,0.14)") == 1
 
 
@@ -123,6 +126,7 @@ def test_rows_may_stand_deeper():
     rows = [Row(("outer", "x")), Row(("inner", "y"), "why", depth=1), Row(("leaf", "z"), depth=2)]
     assert Table("T", ("name", "n"), rows).text().splitlines() == [
         "T",
+        "",
         "name      n",
         "--------  -",
         "outer     x",
@@ -154,13 +158,13 @@ def test_commands_to_copy_stand_in_one_line():
 
 def test_what_it_is_about_stands_below_the_title():
     table = Table("Title", ("name",), [Row(("a",))], about=["About it."], notes=["A note."])
-    assert table.text().splitlines() == ["Title", "About it.", "name", "----", "a", "A note."]
+    assert table.text().splitlines() == ["Title", "About it.", "", "name", "----", "a", "", "A note."]
     assert parsed(table).words == ["Title", "About it.", "name", "a", "A note."]
 
 
 def test_letters_that_are_wider_are_counted_so():
     table = Table("T", ("name", "n"), [Row(("细胞类型", "1")), Row(("e\u0301", "2")), Row(("longer one", "3"))])
-    assert table.text().splitlines()[3:] == ["细胞类型    1", "e\u0301           2", "longer one  3"]
+    assert table.text().splitlines()[4:] == ["细胞类型    1", "e\u0301           2", "longer one  3"]
 
 
 def test_an_endless_detail_ends():

@@ -93,7 +93,7 @@ LEAVES = st.one_of(
     st.decimals(allow_nan=False, allow_infinity=False, places=2).map(
         lambda v: leaf(v, "an object with an opinion", v + 1, [Decimal(str(v) + "0")])
     ),
-    st.dates().map(lambda v: leaf(v, "an object with an opinion", v.replace(year=v.year % 9000 + 1))),
+    st.dates().map(lambda v: leaf(v, "an object with an opinion", v + dt.timedelta(1 if v.year < 9000 else -1))),
     st.just(leaf(dt.UTC, "an object with an opinion", dt.timezone(dt.timedelta(hours=1)))),
     st.just(Planted(lambda: other_value, (Plant("a function", "", lambda: filled, None),))),
     st.just(leaf(len, "an object with an opinion", max)),

@@ -251,7 +251,7 @@ def test_it_prints_as_a_table(lab):
     text = str(lab.dispatcher.backends())
     lines = text.splitlines()
     assert lines[0] == "Backends of report_lab"
-    assert lines[1].split() == ["name", "aliases", "state", "trusted", "provided", "by", "functions"]
+    assert lines[2].split() == ["name", "aliases", "state", "trusted", "provided", "by", "functions"]
     fast = next(line for line in lines if line.startswith("fast"))
     assert fast.split() == ["fast", "quick,", "swift", "available", "yes", "lab-fast", "1.2", "embed"]
     assert "    OSError: no driver" in lines

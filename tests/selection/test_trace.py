@@ -240,11 +240,13 @@ def test_it_prints_as_a_table_with_totals():
     calls = Trace([call("f", "fast", 1.5), call("f", "fast", 0.0123), call("g", "cpu", 4.2e-6, requested=("a", "b"))])
     assert str(calls).splitlines() == [
         "3 dispatched calls",
+        "",
         "function  requested  by        ran on      time  why",
         "--------  ---------  --------  ------  --------  ----------",
         "f         fast       argument  fast      1.50 s",
         "f         fast       argument  fast    12.30 ms",
         "g         a, b       argument  cpu       4.2 µs  fast: runs",
+        "",
         "fast: 2 calls, 1.51 s",
         "cpu: 1 call, 4.2 µs",
     ]
@@ -253,6 +255,12 @@ def test_it_prints_as_a_table_with_totals():
     assert "<td" in calls._repr_html_()
     assert str(Trace()) == "0 dispatched calls"
     assert str(Trace([call("f", "cpu", 1)])).startswith("1 dispatched call\n")
+
+
+def test_a_reason_stands_where_another_one_ran_than_was_asked_for_first():
+    ran = [("fast", ("fast", "cpu"), "fast: runs"), ("cpu", "fast", "fast: not implemented; cpu: runs as fallback")]
+    calls = Trace([call("f", executed, 1, requested=requested, reason=why) for executed, requested, why in ran])
+    assert [line.split("  ")[-1] for line in str(calls).splitlines()[4:6]] == ["1.00 s", "fast: not implemented"]
 
 
 def test_a_long_trace_shows_its_ends_and_counts_all():
@@ -310,8 +318,8 @@ def test_a_call_says_how_deep_it_was_made(host):  # 7.3
     assert [(call.function, call.depth) for call in calls] == [("outer", 0), ("inner_step", 1), ("inner_step", 0)]
     assert {name: number for name, (number, _) in calls.totals().items()} == {"fast": 1, "cpu": 1}
     lines = str(calls).splitlines()
-    assert lines[3].startswith("outer ")
-    assert lines[4].startswith("  inner_step ")
+    assert lines[4].startswith("outer ")
+    assert lines[5].startswith("  inner_step ")
     assert lines[-1] == "The times of 1 call inside other calls are part of these."
 
 
@@ -335,7 +343,7 @@ def test_a_block_inside_a_call_has_outermost_calls_of_its_own(host):
     assert [(call.function, call.depth) for call in calls] == [("watched", 0), ("outer", 1), ("inner_step", 2)]
     assert list(traces[0]) == calls[1:]
     assert traces[0].totals() == {"cpu": (1, calls[1].seconds)}
-    assert str(traces[0]).splitlines()[3].startswith("outer ")
+    assert str(traces[0]).splitlines()[4].startswith("outer ")
 
 
 def test_steps_of_a_generator_count_as_inside_of_it(host):

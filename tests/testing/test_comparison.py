@@ -695,6 +695,7 @@ def test_it_prints_as_an_aligned_table():
     assert str(ROWS).splitlines() == [
         "f(data)",
         "data: 3 × 4",
+        "",
         "  backend  ran on       time         speed  answer        max abs  max rel  differs most at",
         "  -------  -------  --------  ------------  ------------  -------  -------  ---------------",
         "  cpu                 1.50 s                reference",

@@ -37,7 +37,7 @@ _NUMBER = "text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums
 _SHORT = 20
 _SMALL = "font-size:90%;opacity:0.8"
 # The text takes the width that the table has, and gives it none of its own.
-_DETAIL = "width:0;min-width:100%;padding-left:1.2em;box-sizing:border-box;opacity:0.8"
+_DETAIL = "width:0;min-width:100%;box-sizing:border-box;opacity:0.8"
 
 
 def width() -> int:
@@ -122,12 +122,14 @@ class Table:
     def text(self) -> str:
         """Return the table as aligned lines; cells that are too long for one go on in the next."""
         whole = width()
-        lines = [line for text in (self._title, *self._about) for line in _wrapped(text, whole)]
-        if self._rows:
-            gutter = _MARK if any(row.mark for _, row in self._rows) else ""
-            widths = self._widths(whole - len(gutter))
-            lines += self._grid(widths, gutter, whole) if widths else self._blocks(gutter, whole)
-        return "\n".join([*lines, *(line for note in self._notes for line in _wrapped(note, whole))])
+        above = [line for text in (self._title, *self._about) for line in _wrapped(text, whole)]
+        below = [line for note in self._notes for line in _wrapped(note, whole)]
+        if not self._rows:
+            return "\n".join([*above, *below])
+        gutter = _MARK if any(row.mark for _, row in self._rows) else ""
+        widths = self._widths(whole - len(gutter))
+        lines = self._grid(widths, gutter, whole) if widths else self._blocks(gutter, whole)
+        return "\n".join([*above, "", *lines, *([""] if below else []), *below])
 
     def _widths(self, room: int) -> list[int]:
         """Return how wide each column is: as its contents, or less where they fill the line. Empty where none fits."""
@@ -214,7 +216,8 @@ class Table:
                 if row.detail:
                     parts.append(
                         f'<tr style="{style};border-bottom:{_LINE}"><td colspan="{len(cells)}" style="{_CELL};'
-                        f'text-align:left;padding-top:0"><div style="{_DETAIL}">{escape(row.detail)}</div></td></tr>'
+                        f'text-align:left;padding-top:0"><div style="{_DETAIL};padding-left:{_em(row.depth + 1)}">'
+                        f"{escape(row.detail)}</div></td></tr>"
                     )
             parts.append("</tbody></table>")
         parts += (f'<div style="font-size:90%">{escape(note)}</div>' for note in self._notes)
@@ -228,9 +231,13 @@ class Table:
             # Where the browser is short of room, long cells give way and not short ones.
             look = f"{_CELL};{kind}" + (";white-space:nowrap" if len(cell) <= _SHORT else "")
             if depth and not number:
-                look += f";padding-left:{0.3 + 1.2 * depth:.1f}em"
+                look += f";padding-left:{_em(depth)}"
             inside += f'<{tag} style="{look}">{escape(cell)}</{tag}>'
         return f'<tr style="{style};border-bottom:{border}">{inside}</tr>'
+
+
+def _em(depth: int) -> str:
+    return f"{0.3 + 1.2 * depth:.1f}em"
 
 
 def _detail(row: Row, blank: str, whole: int) -> list[str]:

@@ -194,8 +194,13 @@ def _cells(call: Call) -> Iterator[str]:
     yield call.source or ""
     yield call.executed or ""
     yield "running" if call.seconds is None else duration(call.seconds)
-    # That a backend runs what it was asked to run needs no reason.
-    yield "" if call.executed == requested else call.reason or ""
+    yield _why(call)
+
+
+def _why(call: Call) -> str:
+    """Return why that one ran which ran, where it is not the first that was asked for."""
+    first = call.requested[0] if isinstance(call.requested, tuple) else call.requested
+    return "" if call.executed == first else (call.reason or "").removesuffix(f"; {CPU}: runs as fallback")
 
 
 def _detail(call: Call) -> str:

@@ -85,7 +85,7 @@ def _flat(walk: Walk, path: str, expected: Any, actual: Any, shape: tuple[int, .
         walk.keys(path, expected.dtype.names, actual.dtype.names, "field")
         for name in expected.dtype.names:
             if name in actual.dtype.names:
-                _flat_field(walk, f"{path}{key_text(name)}", expected[name], actual[name], shape)
+                _flat_field(walk, f"{path}[{key_text(name)}]", expected[name], actual[name], shape)
     elif "object" in families:
         for flat, (one, other) in enumerate(zip(expected.tolist(), actual.tolist(), strict=True)):
             if one is not other or not isinstance(one, str):
@@ -127,7 +127,7 @@ def frames(walk: Walk, path: str, expected: Any, actual: Any) -> None:
     for position, column in enumerate(ours):
         if column in theirs:
             rule = partial(_columns_at, position, theirs.index(column))
-            walk.apart(f"{path}{key_text(expected.columns[position])}", rule, expected, actual)
+            walk.apart(f"{path}[{key_text(expected.columns[position])}]", rule, expected, actual)
     _attached(walk, path, expected, actual)
 
 

@@ -103,7 +103,7 @@ def _plain(value: Any) -> Any:
 
 def key_text(key: Any) -> str:
     """Return a key as it stands in a path. A path is to be copied into a program, so it is hardly ever cut."""
-    return f"[{shortened(key, _LONGEST_KEY)}]"
+    return shortened(key, _LONGEST_KEY)
 
 
 def described(value: Any, kind: str) -> str:

@@ -79,7 +79,7 @@ def mappings(walk: Walk, path: str, expected: Any, actual: Any) -> None:
     walk.keys(path, ours, theirs, "key")
     for key, name in ours.items():
         if key in theirs:
-            walk.apart(f"{path}{key_text(name)}", partial(_values, name, theirs[key]), expected, actual)
+            walk.apart(f"{path}[{key_text(name)}]", partial(_values, name, theirs[key]), expected, actual)
     extras(walk, path, expected, actual)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 from scverse_backends._inside import DEEPEST, computed, is_lazy
 from scverse_backends.testing._findings import Findings
-from scverse_backends.testing._kinds import described, error_text, kind_of, shortened
+from scverse_backends.testing._kinds import described, error_text, key_text, kind_of, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -140,7 +140,7 @@ class Walk:
         ):
             if keys:
                 more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
-                self.differ(path, f"{word} {noun} {shortened(keys[0])}{more}")
+                self.differ(path, f"{word} {noun} {key_text(keys[0])}{more}")
 
 
 def against(expected: Any, actual: Any) -> str:
