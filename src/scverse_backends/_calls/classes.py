@@ -103,6 +103,7 @@ def _make_call(forward: Any) -> Callable[..., Any]:
 
     def __call__(cls: Any, *args: Any, backend: Any = _UNSET, **kwargs: Any) -> Any:  # noqa: N807 - it becomes one.
         known = cls.__backend_class__
+        decision: Any = None
         if backend is _UNSET:
             # First, since it is what nearly every call is, of the class itself and of its subclasses.
             selection = known.selection
@@ -113,13 +114,9 @@ def _make_call(forward: Any) -> Callable[..., Any]:
                     decision = known.gate.failed(known.record, None, args, kwargs, error) if known.cls is cls else None
                     if decision is None:
                         raise
-            else:
-                decision = None
             backend = None
-        else:
-            decision = None
-            if known.cls is not cls:
-                kwargs[BACKEND_PARAMETER] = backend
+        elif known.cls is not cls:
+            kwargs[BACKEND_PARAMETER] = backend
         if known.cls is not cls:
             return bound(cls)(*args, **kwargs)
         record = known.record
