@@ -271,6 +271,11 @@ class Machinery:
         self.merger.catch_up()
         return explain(self.decider, self.record_of(function), backend)
 
+    def providers(self, names: tuple[str, ...]) -> dict[str, tuple[str, str | None]]:
+        """Return the distribution and version that each of some selected backends comes from, as far as is known."""
+        found = {name: self.registry.provider(name) for name in names if name != CPU}
+        return {name: provider for name, provider in found.items() if provider is not None}
+
     def get_backend(self, name: Any) -> Any:
         """Return the adapter that answers to a name, ``None`` if none does; warn where it cannot be loaded."""
         if not isinstance(name, str) or name == CPU:

@@ -212,12 +212,19 @@ class Settings:
         found = Attempt(selection.effective)
         if found.failed:
             raise found.error()
-        from scverse_backends._selection.bind import BoundFunction  # Importing a host need not pay for it.
+        from scverse_backends._selection.bind import BoundFunction, Home  # Importing a host need not pay for it.
 
         choice, _ = found.value
         state = selection.variable.get()
         bound: Callable[..., Any] = BoundFunction(
-            func, selection, choice.reading, selection.fallback(), state.options, state.running, state
+            func,
+            selection,
+            choice.reading,
+            selection.fallback(),
+            state.options,
+            state.running,
+            Home(self._services.providers(choice.names)),
+            state,
         )
         return bound
 

@@ -66,6 +66,8 @@ class _WithData(Exception):  # noqa: N818 - a mixin of errors and of warnings, n
     """Entry points that failed to load, any of which may have provided the name."""
     source: str | None = None
     """Where the selection came from: argument, scope, process, environment or default."""
+    worker: str | None = None
+    """The worker of a pool or cluster that raised it, with its process and machine."""
 
     def __init__(
         self,
@@ -80,6 +82,7 @@ class _WithData(Exception):  # noqa: N818 - a mixin of errors and of warnings, n
         suggestions: tuple[str, ...] = (),
         failed: tuple[str, ...] = (),
         source: str | None = None,
+        worker: str | None = None,
     ) -> None:
         super().__init__(message)
         self.host = host
@@ -91,8 +94,9 @@ class _WithData(Exception):  # noqa: N818 - a mixin of errors and of warnings, n
         self.suggestions = suggestions
         self.failed = failed
         self.source = source
+        self.worker = worker
 
-    def rewritten(self, message: str, *, source: str) -> Self:
+    def rewritten(self, message: str, *, source: str | None) -> Self:
         """Return the same error or warning with a message that says more, and where the selection came from."""
         return type(self)(
             message,
@@ -105,7 +109,17 @@ class _WithData(Exception):  # noqa: N818 - a mixin of errors and of warnings, n
             suggestions=self.suggestions,
             failed=self.failed,
             source=source,
+            worker=self.worker,
         )
+
+    def on_worker(self, worker: str) -> Self:
+        """Return the same error with a message that begins with the worker that raised it."""
+        if self.worker is not None:
+            return self
+        error = self.rewritten(f"In {worker}: {self}", source=self.source)
+        error.worker = worker
+        error.__cause__ = self.__cause__
+        return error
 
 
 class BackendError(_WithData):

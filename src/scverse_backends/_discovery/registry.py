@@ -60,6 +60,18 @@ class Registry:
         """Return what has been listed so far, without listing."""
         return self._listed + self._registered
 
+    def provider(self, name: str) -> tuple[str, str | None] | None:
+        """Return the distribution and version that a selected backend comes from, as far as is known already.
+
+        Nothing is listed or loaded for it. ``None`` where no distribution provides the backend.
+        """
+        for entry in self.known_entries():
+            outcome = entry.outcome
+            found = outcome.name if isinstance(outcome, Backend) else entry.record.name
+            if found == name and entry.record.distribution is not None:
+                return entry.record.distribution, entry.record.version
+        return None
+
     def relist(self) -> bool:
         """Read the installed metadata again: something may have been installed a moment ago.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from scverse_backends._discovery.adapters import Backend, Failure
 from scverse_backends._discovery.entry_points import installed_version, search_path
 from scverse_backends._foundation.labels import CPU, did_you_mean, listing, normalize_distribution, plain, suggestions
+from scverse_backends._foundation.place import worker
 from scverse_backends._selection.state import CPU_CHOICE, Choice
 from scverse_backends.exceptions import (
     BackendError,
@@ -142,9 +143,12 @@ class Resolver:
         if backend is None:
             try:
                 backend = self._find(name, source)
-            except BackendError:
+            except BackendError as error:
                 self.tell()
-                raise
+                here = worker()
+                if here is None:
+                    raise
+                raise error.on_worker(here) from error.__cause__
             # Where something changed meanwhile, this is no longer the cache, and the next one looks for itself.
             backends[name] = backend
             self._in_vain.pop(backend.name, None)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from scverse_backends._foundation.foreign import Attempt
+from scverse_backends._foundation.place import process
 from scverse_backends._foundation.unseen import unseen
 from scverse_backends._selection.kinds import driver_for
 from scverse_backends._selection.state import Options, Scope, State
 from scverse_backends._selection.steps import Steps
+from scverse_backends.exceptions import BackendError, UnknownBackendError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,6 +16,37 @@ if TYPE_CHECKING:
     from typing import Any
 
     from scverse_backends._selection.selection import Selection
+
+
+class Home:
+    """The process in which a function was bound, and what it had installed: for errors that are raised elsewhere."""
+
+    __slots__ = ("_process", "_providers")
+
+    def __init__(self, providers: dict[str, tuple[str, str | None]]) -> None:
+        self._process = process()
+        self._providers = providers
+
+    def explained(self, error: BackendError) -> BackendError:
+        """Return an error that says where it was raised, and what to install there, if that was not at home."""
+        here = process()
+        if here == self._process:
+            return error
+        moved = error.on_worker(here)
+        # The error of a trusted backend says already which distribution to install.
+        if not isinstance(error, UnknownBackendError) or error.backend is None:
+            return moved
+        provider = self._providers.get(error.backend)
+        if provider is None:
+            advice = "Where bind() was called, register() had added it: call that on each worker too."
+        else:
+            distribution, version = provider
+            pinned = distribution if version is None else f"{distribution}=={version}"
+            advice = (
+                f"Where bind() was called, {distribution} provides it. Install it for the worker: pip install {pinned}"
+            )
+            moved.distribution = distribution
+        return moved.rewritten(f"{moved} {advice}", source=moved.source)
 
 
 class BoundFunction:
@@ -31,6 +64,7 @@ class BoundFunction:
         fallback: str,
         options: Mapping[str, Mapping[str, Any]],
         running: tuple[tuple[str, str], ...],
+        home: Home,
         here: State | None = None,
     ) -> None:
         import inspect
@@ -43,6 +77,7 @@ class BoundFunction:
         self._fallback = fallback
         self._options = options
         self._running = running
+        self._home = home
         self._bound_in = here if here is not None else State()
         self._drive = driver_for(function)
         if inspect.iscoroutinefunction(function):
@@ -67,7 +102,10 @@ class BoundFunction:
         """Return what was in force where it was bound, with who traces here."""
         selection = self._selection
         selection.wake()
-        choice = selection.resolve(self._names, "scope")
+        try:
+            choice = selection.resolve(self._names, "scope")
+        except BackendError as error:
+            raise self._home.explained(error) from error.__cause__
         here = selection.variable.get()
         there = [trace for trace in self._bound_in.traces if trace.is_open]
         traces = (*there, *(trace for trace in here.traces if not any(trace is one for one in there)))
@@ -79,5 +117,6 @@ class BoundFunction:
         return f"<{self._function!r} bound to backend {self._names!r}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        bound = (self._function, self._selection, self._names, self._fallback, self._options, self._running)
-        return BoundFunction, bound
+        # An open trace stays behind: what is recorded in another process would never come back.
+        selected = self._selection, self._names, self._fallback, self._options
+        return BoundFunction, (self._function, *selected, self._running, self._home)
