@@ -26,6 +26,7 @@ CENTRE = [27, 28, 35, 36]  # The four pixels in the middle of a digit: dark in a
 
 # What counts as the same answer: example-fast computes in single precision, and values reach up to 30.
 RTOL, ATOL = 1e-4, 1e-3
+COPIES = 150  # Of the digits, where a cluster is shown with large data.
 REPEATS = 3  # The best time counts: the first call compiles (JAX) or starts a cluster (Dask).
 
 CALLS = [
@@ -76,21 +77,25 @@ def show_functions() -> list[str]:
     rows, problems = [], []
     for function, args, options in CALLS:
         name = function.__name__
-        for record in compare(function, *args, backends=available(), repeats=REPEATS, rtol=RTOL, atol=ATOL, **options):
+        records = compare(function, *args, backends=available(), repeats=REPEATS, rtol=RTOL, atol=ATOL, **options)
+        host = records[0].seconds
+        for record in records:
             rows.append(
                 (
                     name if record.backend == "cpu" else "",
                     record.backend,
                     record.executed or "-",
                     "-" if record.seconds is None else f"{record.seconds * 1000:.2f} ms",
+                    ratio(record.seconds, host),
                     "-" if record.max_abs is None else f"{record.max_abs:.1e}",
                     outcome(record),
                 )
             )
             if record.error or record.agrees is False:
                 problems.append(f"{name} on {record.backend}: {record.error or record.note}")
-    print_table(("function", "backend", "ran on", "time", "largest diff.", ""), rows)
+    print_table(("function", "backend", "ran on", "time", "beside the host", "largest diff.", ""), rows)
     print(f"\n  {len(DIGITS)} samples x {DIGITS.shape[1]} features, the best time of {REPEATS} calls.")
+    print(f"  A result agrees where no value is off by more than {ATOL:g} plus {RTOL:g} of its size.")
     for problem in problems:
         print_wrapped(problem)
     return problems
@@ -104,6 +109,43 @@ def outcome(record: object) -> str:
     if record.executed == "cpu":
         return "not implemented there"
     return {True: "agrees", False: "DIFFERS", None: "not compared"}[record.agrees]
+
+
+def ratio(seconds: float | None, host: float | None) -> str:
+    """Say how much faster or slower than the host something was."""
+    if not seconds or not host or seconds == host:
+        return "-"
+    times = max(seconds, host) / min(seconds, host)
+    return f"{times:.1f} x {'faster' if seconds < host else 'slower'}"
+
+
+def show_cluster() -> list[str]:
+    """Compute small and large data on a cluster and on the host, and let an order of preference choose."""
+    print_calls("eh.embed(data, 10, backend='dask')", "eh.embed(data, 10, backend=['dask', 'cpu'])")
+    rows, problems, reasons = [], [], []
+    for copies, expected in {1: "cpu", COPIES: "example_dask"}.items():
+        # Every pixel gets a little noise, since repeated digits are no new data.
+        noise = np.random.default_rng(0).normal(size=(copies * len(DIGITS), DIGITS.shape[1]))
+        data = np.tile(DIGITS, (copies, 1)) + noise
+        records = compare(eh.embed, data, 10, backends=["dask"], repeats=REPEATS, rtol=RTOL, atol=ATOL)
+        host, cluster = records
+        with eh.settings.trace() as calls:
+            eh.embed(data, 10, backend=["dask", "cpu"])
+        reasons.append(calls[0].reason)
+        times = [f"{record.seconds * 1000:.0f} ms" for record in records]
+        rows.append((f"{data.size:,} values", *times, ratio(cluster.seconds, host.seconds), calls[0].executed))
+        if not cluster.agrees:
+            problems.append(f"embed on dask: {cluster.error or cluster.note}")
+        if calls[0].executed != expected:
+            problems.append(f"the order ran {data.size:,} values on {calls[0].executed}, not on {expected}")
+    print_table(("data", "host", "dask", "beside the host", "the order ran on"), rows)
+    print()
+    print_wrapped(
+        "A call on a cluster first sends its data, and a message for each task. With small data, the host is done by "
+        "then. With large data, all cores work on parts of it, and nobody needs to hold the whole."
+    )
+    print_wrapped(f"The order, with the small data: {reasons[0]}")
+    return problems
 
 
 def show_class() -> list[str]:
@@ -164,7 +206,7 @@ def show_preference_order() -> list[str]:
     print_calls("print(eh.settings.explain(eh.summarize, backend=['fast', 'jax']))")
     print(textwrap.indent(str(eh.settings.explain(eh.summarize, backend=["fast", "jax"])), "  "))
     print()
-    wide = np.tile(DIGITS[:200], (1, 65))
+    wide = np.tile(DIGITS[:300], (1, 65))
     print_calls("eh.embed(wide, backend=['jax', 'dask'])")
     print(f"  wide has {wide.shape[0]} samples and {wide.shape[1]} features")
     with eh.settings.trace() as calls:
@@ -200,6 +242,7 @@ SECTIONS = {
     "Which backends are installed, and which does the host trust?": show_backends,
     "What is a user told?": show_warnings,
     "The same answers, and how fast?": show_functions,
+    "A cluster: where it loses, and where it wins": show_cluster,
     "A class": show_class,
     "The help of one function, with what the backends add": show_help,
     "Three ways to select": show_ways_to_select,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 import os
 import signal
@@ -180,6 +181,15 @@ def test_data_on_a_cluster_are_computed_there(workers) -> None:
     cluster.close()
 
 
+def test_a_client_that_cannot_be_waited_for_is_refused(workers) -> None:
+    async def main():
+        async with Client(workers.scheduler_address, asynchronous=True):
+            eh.embed(DATA, backend="dask")
+
+    with pytest.raises(RuntimeError, match=r"asynchronous.*Connect a second one"):
+        asyncio.run(main())
+
+
 # -- when it is worth it -----------------------------------------------------------------------------------------------
 
 
@@ -191,9 +201,9 @@ def executed(function, *args, **options):
 
 def test_small_data_stay_with_the_host_unless_dask_alone_is_asked_for() -> None:
     large = np.zeros((MIN_VALUES // 10, 10))
-    for order in (["dask", "cpu"], ("dask", "fast", "cpu")):
+    for order in (["dask", "cpu"], ("dask", "cpu")):
         name, reason = executed(eh.compute_score, DATA, backend=order)
-        assert name != "example_dask"
+        assert name == "cpu"
         assert "100,000 values are too few" in reason
         assert executed(eh.compute_score, large, backend=order)[0] == "example_dask"
     assert executed(eh.compute_score, DATA, backend="dask")[0] == "example_dask"

@@ -54,14 +54,23 @@ def get_client(data: object = None) -> Client:
     ------
     OSError
         If nothing answers at the address.
+    RuntimeError
+        If the user's client is an asynchronous one.
     """
     global _client, _cluster  # noqa: PLW0603 - One cluster for the process is the point of this module.
-    for future in futures_of(data) if isinstance(data, da.Array) else ():
-        return future.client
+    held = futures_of(data) if isinstance(data, da.Array) else []
+    client: Client
     try:
-        return Client.current()
+        client = held[0].client if held else Client.current()
     except ValueError:
         pass  # The user has none.
+    else:
+        if client.asynchronous:
+            raise RuntimeError(
+                "The Dask client is asynchronous, and a plain call cannot wait for it. Connect a second one, "
+                "`with Client(address):`, or use backend='cpu'."
+            )
+        return client
     with _lock:
         if _client is None or _client.status in ("closing", "closed"):
             address = os.environ.get(ADDRESS_VARIABLE, "").strip()
@@ -137,7 +146,8 @@ class Run:
         # Without hashing, which would take longer than the work.
         futures = self.client.scatter(chunks, hash=False)
         both = zip(futures, chunks, strict=True)
-        return da.concatenate([da.from_delayed(future, chunk.shape, chunk.dtype) for future, chunk in both])
+        sent: da.Array = da.concatenate([da.from_delayed(future, chunk.shape, chunk.dtype) for future, chunk in both])
+        return sent
 
 
 def on_cluster[Result](work: Callable[[Run], Result], data: object, *, show_progress: bool) -> Result:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import dask.array as da
 import example_host
 import numpy as np
-from dask import delayed
+from dask.delayed import delayed
 from example_host import GroupSummary
 from example_host.validation import as_groups, as_matrix, check_choice, check_components, feature_sets
 
@@ -75,9 +75,8 @@ def compute_score(
         check_choice(method, ("mean", "zscore"), "method")
         score = partial(_score, features=scored, control=controls)
         if method == "zscore":
-            moments = run.compute(_moments(matrix, _lengths))
-            score = partial(score, mean=moments.mean, spread=moments.spread)
-        return _returned(run, data, matrix.map_blocks(score, drop_axis=1, meta=np.empty(0)))
+            score = partial(score, moments=run.compute(_moments(matrix, _lengths)))
+        return _returned(run, data, da.map_blocks(score, matrix, drop_axis=1, meta=np.empty(0)))
 
     return on_cluster(work, data, show_progress=progress)
 
@@ -117,7 +116,7 @@ def embed(
         axes = (loadings * signs[:, np.newaxis] / spread).T
         project = partial(_project, mean=moments.mean, axes=axes)
         chunks = (matrix.chunks[0], (n_components,))
-        return _returned(run, data, matrix.map_blocks(project, chunks=chunks, meta=np.empty((0, 0))))
+        return _returned(run, data, da.map_blocks(project, matrix, chunks=chunks, meta=np.empty((0, 0))))
 
     return on_cluster(work, data, show_progress=progress)
 
@@ -170,7 +169,7 @@ def _can_run(data: Data, *_: object, **__: object) -> bool | str:
     if isinstance(data, da.Array) or not isinstance(example_host.settings.backend, tuple):
         return True
     try:
-        size = np.size(data)  # type: ignore[arg-type]  # The rest of `Data` is an array or like one.
+        size = np.size(data)
     except ValueError:
         return True  # Rows of different lengths, which are refused with the host's message.
     if size >= MIN_VALUES:
@@ -180,7 +179,7 @@ def _can_run(data: Data, *_: object, **__: object) -> bool | str:
 
 # The dispatcher asks it before it calls. A type checker cannot know of an attribute that a function is given.
 for _function in (compute_score, embed, summarize):
-    _function.can_run = _can_run  # type: ignore[attr-defined]  # Functions may carry attributes.
+    _function.can_run = _can_run  # type: ignore[union-attr]  # Functions may carry attributes.
 
 
 # -- chunks ------------------------------------------------------------------------------------------------------------
@@ -201,7 +200,8 @@ def _chunked(run: Run, data: Data, n_partitions: int | None) -> da.Array:
         n_partitions = n_partitions or sum(run.client.nthreads().values())
         rows = [len(some) for some in np.array_split(range(len(matrix)), min(n_partitions, len(matrix)))]
     if isinstance(matrix, da.Array):
-        return matrix.rechunk((tuple(rows), matrix.shape[1]))
+        chunked: da.Array = matrix.rechunk((tuple(rows), matrix.shape[1]))
+        return chunked
     return run.scatter(matrix, rows)
 
 
@@ -224,9 +224,9 @@ def _returned(run: Run, data: Data, result: da.Array) -> Matrix | da.Array:
     return gathered
 
 
-def _score(block: Matrix, *, mean: Matrix | None = None, spread: Matrix | None = None, **sets: Any) -> Matrix:
+def _score(block: Matrix, *, moments: _Moments | None = None, **sets: Any) -> Matrix:
     matrix = as_matrix(block)
-    score: Matrix = _host_compute_score(matrix if mean is None else (matrix - mean) / spread, **sets)
+    score: Matrix = _host_compute_score(matrix if moments is None else moments.standardize(matrix), **sets)
     return score
 
 
@@ -252,6 +252,10 @@ class _Moments(NamedTuple):
     def spread(self) -> Matrix:
         """The standard deviation of each feature, 1 for a constant one."""
         return np.where(self.low == self.high, 1.0, _lengths(self.rows)[0] / np.sqrt(self.size))
+
+    def standardize(self, matrix: Matrix) -> Matrix:
+        """Return samples with the features shifted to mean 0 and scaled to standard deviation 1."""
+        return (matrix - self.mean) / self.spread
 
 
 def _lengths(rows: Matrix) -> Matrix:
@@ -280,7 +284,8 @@ def _merged_moments(parts: list[_Moments], condense: Callable[[Matrix], Matrix])
     mean = np.sum([part.size * part.mean for part in parts], axis=0) / size
     # A part's samples around the common mean: around their own, and one row for the step from one mean to the other.
     rows = [row for part in parts for row in (part.rows, np.sqrt(part.size) * (part.mean - mean)[np.newaxis])]
-    low, high = np.min([part.low for part in parts], axis=0), np.max([part.high for part in parts], axis=0)
+    low = np.minimum.reduce([part.low for part in parts])
+    high = np.maximum.reduce([part.high for part in parts])
     return _Moments(size, mean, condense(np.concatenate(rows)), low, high)
 
 
