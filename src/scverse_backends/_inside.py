@@ -6,10 +6,11 @@ parts look like stays their own business.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from typing import cast
 
+from scverse_backends._calls.watched import OutermostCall, outermost, watching
 from scverse_backends._discovery.adapters import Backend, Failure
 from scverse_backends._discovery.entry_points import installed_version
 from scverse_backends._discovery.exports import MISSING, exported
@@ -30,6 +31,7 @@ __all__ = [
     "DEEPEST",
     "HostError",
     "Inspected",
+    "OutermostCall",
     "Problem",
     "Row",
     "Table",
@@ -38,6 +40,7 @@ __all__ = [
     "count",
     "describe_error",
     "did_you_mean",
+    "dispatcher_behind",
     "dispatcher_of",
     "dispatchers_of",
     "duration",
@@ -45,6 +48,7 @@ __all__ = [
     "implements",
     "inspected",
     "installed_version",
+    "intercepted",
     "is_lazy",
     "leaves",
     "live",
@@ -62,6 +66,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
     from typing import Any
 
+    from scverse_backends._calls.decision import Decision, Ended
+    from scverse_backends._calls.watched import Observe
     from scverse_backends._discovery.answers import Entry
     from scverse_backends._discovery.entry_points import EntryPointRecord
     from scverse_backends._machinery import Machinery
@@ -217,6 +223,20 @@ def implements(adapter: object, function: str) -> bool:
     return exported(adapter, function) is not MISSING
 
 
+def dispatcher_behind(given: object) -> BackendDispatcher:
+    """Return a dispatcher that was given itself or as its settings.
+
+    Raises
+    ------
+    TypeError
+        If it is neither.
+    """
+    for _, dispatcher in live_dispatchers():
+        if given is dispatcher or given is dispatcher.settings:
+            return cast("BackendDispatcher", dispatcher)
+    raise TypeError(f"dispatcher must be the host's BackendDispatcher or its settings, not {type(given).__name__}.")
+
+
 def takes(function: Any, backend: str) -> Callable[[str], bool]:
     """Return what says whether an implementation of a decorated function takes a keyword of a name.
 
@@ -247,16 +267,37 @@ def canonical_name(dispatcher: BackendDispatcher, adapter: object) -> str:
 @contextmanager
 def observed(dispatchers: Iterable[BackendDispatcher], observer: Observer) -> Generator[None]:
     """Tell an observer of every call on a selected backend, in any thread, and of every fallback to the host."""
-    machineries = [_inside(dispatcher) for dispatcher in dispatchers]
-    for machinery in machineries:
-        machinery.decider.observers += (observer,)
-        machinery.refresh()  # Every call is decided anew from now on, and no decision is kept.
-    try:
+
+    def observe(decision: Decision, _args: object, _kwargs: object) -> None:
+        observer(decision.record.name, decision.executes, decision.reason)
+
+    with ExitStack() as stack:
+        for dispatcher in dispatchers:
+            _watch(stack, dispatcher, observe)
         yield
-    finally:
-        for machinery in machineries:
-            decider = machinery.decider
-            decider.observers = tuple(one for one in decider.observers if one is not observer)
+
+
+@contextmanager
+def intercepted(dispatcher: BackendDispatcher, begin: Callable[[OutermostCall], Ended | None]) -> Generator[None]:
+    """Announce each outermost call with a backend selected, in any thread, before it runs.
+
+    Parameters
+    ----------
+    dispatcher
+        Whose calls.
+    begin
+        Given each call. It may return a function that is told how the call ended: with which exception, and with which
+        result.
+    """
+    with ExitStack() as stack:
+        _watch(stack, dispatcher, outermost(_inside(dispatcher).decider, begin))
+        yield
+
+
+def _watch(stack: ExitStack, dispatcher: BackendDispatcher, observe: Observe) -> None:
+    machinery = _inside(dispatcher)
+    stack.enter_context(watching(machinery.decider, observe))
+    machinery.refresh()  # Every call is decided anew from now on, and no decision is kept.
 
 
 def snapshot(dispatcher: BackendDispatcher) -> Callable[[], None]:

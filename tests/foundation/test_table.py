@@ -151,6 +151,16 @@ def test_the_width_is_that_of_the_terminal_and_not_more_than_can_be_read(monkeyp
     assert max(map(len, text.splitlines())) <= expected
 
 
+def test_a_path_stands_in_one_piece():
+    path = f"adata.uns['{'a b' * 30}'][2, 1]"
+    rows = [Row(("a",), "too far " * 20, path=path), Row(("b",), path="x[1, 2]")]
+    table = Table("T", ("name",), rows)
+    assert f"    {path}:" in table.text().splitlines()
+    assert table.text().splitlines()[-1] == "    x[1, 2]"
+    assert ">x[1, 2]</span></div>" in table.html()
+    assert ">x[1, 2]</span>" in table.html()
+
+
 def test_commands_to_copy_stand_in_one_line():
     text = Table("T", ("a",), [], notes=[f"{'word ' * 18}pip install some-package and more"]).text()
     assert "pip install some-package" in text.splitlines()[-1]

@@ -43,8 +43,8 @@ class Decider:
         self.routing = Routing(selection, resolver, warner, self._implementations)
         self.epoch = 0
         """Counts the times that a backend came or went, so that nothing compiled before is kept afterwards."""
-        self.observers: tuple[Callable[[str, str, str], None], ...] = ()
-        """Who is told of every call with a backend selected: its function, what runs it, and why.
+        self.observers: tuple[Callable[[Decision, tuple[Any, ...], dict[str, Any]], None], ...] = ()
+        """Who is told of every call with a backend selected before it runs: what was decided, and what the caller gave.
 
         While there is one, no decision is kept, so that every such call is decided.
         """
@@ -89,13 +89,13 @@ class Decider:
         if recording is not None:
             _record(recording, decision)
             inner = inner.deeper()
-        if choice is not CPU_CHOICE:
-            for observe in self.observers:
-                observe(record.name, decision.executes, decision.reason)
         # The choice of the process stands in the outermost state too, but may change before a body's next step.
         if record.drive is not None and (inner is self.selection.base or inner.choice is not choice):
             inner = inner.with_scope(Scope(object(), choice, None))
         decision.entering(self.selection, state, inner)
+        if choice is not CPU_CHOICE:
+            for observe in self.observers:
+                observe(decision, args, kwargs)
         if not state.traces and not self.observers and self.resolver.is_lasting:
             self._keep(record, decision, choice, requested, epoch)
         return decision

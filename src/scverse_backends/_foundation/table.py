@@ -35,6 +35,7 @@ _TEXT = "text-align:left;max-width:36em;white-space:normal;overflow-wrap:anywher
 _NAME = "text-align:left;max-width:36em;white-space:normal;overflow-wrap:normal;word-break:normal;hyphens:none"
 _NUMBER = "text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums"
 _SHORT = 20
+_PATH = "font-family:monospace;white-space:nowrap"
 _SMALL = "font-size:90%;opacity:0.8"
 # The text takes the width that the table has, and gives it none of its own.
 _DETAIL = "width:0;min-width:100%;box-sizing:border-box;opacity:0.8"
@@ -56,18 +57,23 @@ class Row:
         What stands in the columns.
     detail
         What stands below.
+    path
+        What `detail` speaks of: it stands before it, in one piece, since people copy it.
     mark
         Whether this is a row to look at.
     depth
         How far its first cell is moved to the right.
     """
 
-    __slots__ = ("cells", "depth", "detail", "mark")
+    __slots__ = ("cells", "depth", "detail", "mark", "path")
 
-    def __init__(self, cells: Sequence[str], detail: str = "", *, mark: bool = False, depth: int = 0) -> None:
+    def __init__(
+        self, cells: Sequence[str], detail: str = "", *, path: str = "", mark: bool = False, depth: int = 0
+    ) -> None:
         self.cells: tuple[str, ...] = tuple(map(_shown, cells))
         detail = _shown(detail)
         self.detail: str = detail if len(detail) <= _LONGEST_DETAIL else detail[: _LONGEST_DETAIL - 1] + "…"
+        self.path: str = _shown(path)
         self.mark = mark
         self.depth = depth
 
@@ -212,12 +218,15 @@ class Table:
             parts.append(f'<table style="{_STYLE}"><thead>{header}</thead><tbody>')
             for cells, row in self._rows:
                 style = _MARKED if row.mark else _PLAIN
-                parts.append(self._html_row("td", cells, style, "none" if row.detail else _LINE, row.depth))
-                if row.detail:
+                detail = escape(row.detail)
+                if row.path:
+                    detail = f'<span style="{_PATH}">{escape(row.path)}</span>' + (f": {detail}" if detail else "")
+                parts.append(self._html_row("td", cells, style, "none" if detail else _LINE, row.depth))
+                if detail:
                     parts.append(
                         f'<tr style="{style};border-bottom:{_LINE}"><td colspan="{len(cells)}" style="{_CELL};'
                         f'text-align:left;padding-top:0"><div style="{_DETAIL};padding-left:{_em(row.depth + 1)}">'
-                        f"{escape(row.detail)}</div></td></tr>"
+                        f"{detail}</div></td></tr>"
                     )
             parts.append("</tbody></table>")
         parts += (f'<div style="font-size:90%">{escape(note)}</div>' for note in self._notes)
@@ -242,7 +251,10 @@ def _em(depth: int) -> str:
 
 def _detail(row: Row, blank: str, whole: int) -> list[str]:
     margin = blank + _DEEPER * row.depth + _INDENT
-    return [margin + line for line in _wrapped(row.detail, whole - len(margin))]
+    # In one piece, whatever stands in it.
+    path = row.path.replace(" ", _TOGETHER)
+    text = f"{path}: {row.detail}" if path and row.detail else path or row.detail
+    return [margin + line for line in _wrapped(text, whole - len(margin))]
 
 
 def _wrapped(text: str, width: int, *, can_break: bool = False) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -12,13 +11,11 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from scverse_backends._inside import did_you_mean, dispatcher_of, suggestions, takes
 from scverse_backends.testing._comparison import HOST, REFERENCE, Comparison, ComparisonRecord
 from scverse_backends.testing._describe import call_text, data_texts
-from scverse_backends.testing._difference import difference_of
-from scverse_backends.testing._runs import CannotCopyError, Outcome, Runs, labels_of
+from scverse_backends.testing._runs import CannotCopyError, Outcome, Runs, differences, labels_of
+from scverse_backends.testing._tolerances import check_tolerances, tolerances_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-
-    from scverse_backends.testing._findings import Difference
 
 _OWN_PARAMETERS: Final = ("backends", "reference", "options", "repeats", "rtol", "atol")
 
@@ -139,24 +136,6 @@ def compare(
 def name_of(function: Any) -> str:
     """Return what to call a function."""
     return str(getattr(function, "__name__", "the function"))
-
-
-def tolerances_text(rtol: float, atol: float) -> str:
-    """Return the tolerances as one writes them."""
-    return f"rtol={rtol:g}, atol={atol:g}"
-
-
-def check_tolerances(rtol: float, atol: float) -> None:
-    """Refuse tolerances by which nothing can be judged.
-
-    Raises
-    ------
-    ValueError
-        If one is negative or not finite.
-    """
-    for name, tolerance in (("rtol", rtol), ("atol", atol)):
-        if not 0 <= tolerance < math.inf:
-            raise ValueError(f"{name} must be a finite number that is not negative, not {tolerance!r}.")
 
 
 def _without_partials(
@@ -294,10 +273,3 @@ def _compared(
         where=found.where,
         note=found.note,
     )
-
-
-def differences(expected: Outcome, actual: Outcome, *, rtol: float, atol: float) -> Difference:
-    """Compare what two calls came to, each part by the name of its own."""
-    theirs = dict(actual.parts)
-    pairs = [(label, value, theirs[label]) for label, value in expected.parts if label in theirs]
-    return difference_of(pairs, rtol=rtol, atol=atol, known={**expected.computed, **actual.computed})

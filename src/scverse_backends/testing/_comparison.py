@@ -97,11 +97,11 @@ class Comparison(Sequence[ComparisonRecord]):
     def _table(self) -> Table:
         return Table(
             self._title,
-            ("backend", "ran on", "time", "speed", "answer", "max abs", "max rel", "differs most at"),
+            ("backend", "ran on", "time", "speed", "answer", "max abs", "max rel"),
             map(_row, self._records),
             about=self._about,
             numbers=["time", "speed", "max abs", "max rel"],
-            names=["backend", "ran on", "differs most at"],
+            names=["backend", "ran on"],
         )
 
     def __str__(self) -> str:
@@ -125,10 +125,10 @@ def _row(record: ComparisonRecord) -> Row:
         "reference" if is_reference and record.error is None else answer(record),
         number(record.max_abs),
         number(record.max_rel),
-        "" if record.agrees else record.where or "",
     )
     detail = record.error or (record.note or "").removeprefix(REFERENCE).removeprefix("; ")
-    return Row(cells, detail, mark=record.agrees is False or record.error is not None)
+    path = "" if record.agrees else record.where or ""
+    return Row(cells, detail, path=path, mark=record.agrees is False or record.error is not None)
 
 
 def answer(record: ComparisonRecord) -> str:

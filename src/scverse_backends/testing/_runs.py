@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from scverse_backends._inside import computed, is_lazy, leaves, wait_for
 from scverse_backends.testing._comparison import ComparisonRecord
+from scverse_backends.testing._difference import difference_of
 from scverse_backends.testing._kinds import error_text, has
 from scverse_backends.testing._random_state import random_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from scverse_backends.testing._findings import Difference
 
 _CONTAINERS: Final = (list, tuple, dict)
 
@@ -89,6 +92,13 @@ def timed(
             known[id(leaf)] = (leaf, computed(leaf))
             end = time.perf_counter()
     return end - start, Outcome(list(zip(("result", *labels), (result, *given), strict=True)), known)
+
+
+def differences(expected: Outcome, actual: Outcome, *, rtol: float, atol: float) -> Difference:
+    """Compare what two calls came to, each part by the name of its own."""
+    theirs = dict(actual.parts)
+    pairs = [(label, value, theirs[label]) for label, value in expected.parts if label in theirs]
+    return difference_of(pairs, rtol=rtol, atol=atol, known={**expected.computed, **actual.computed})
 
 
 class Runs:
