@@ -239,6 +239,20 @@ def _() -> None:
     host().settings.bind("embed")
 
 
+@situation(SELECTING, "A class is decorated with a selection.")
+def _() -> None:
+    class TestEmbed: ...
+
+    host().settings.use_backend("fast")(TestEmbed)
+
+
+@situation(SELECTING, "The parentheses are missing where a function is decorated with a selection.")
+def _() -> None:
+    def pipeline() -> None: ...
+
+    host().settings.use_backend(pipeline)
+
+
 @situation(SELECTING, "A function of somebody else is explained.")
 def _() -> None:
     myhost = host()

@@ -49,6 +49,16 @@ class BackendScope:
         self._fallback = fallback
         self._options = options
 
+    def __repr__(self) -> str:
+        written = self._written(self._fallback, self._options)
+        return f"<{written}: does nothing until it is entered. Write 'with {written}:' above the calls it is for.>"
+
+    def _written(self, fallback: str | None = None, options: Mapping[str, Any] | None = None) -> str:
+        """Return how a user writes this."""
+        policy = "" if fallback is None else f", fallback={fallback!r}"
+        given = "" if options is None else f", options={options!r}"
+        return f"settings.use_backend({self._name!r}{policy}{given})"
+
     def _chosen(self) -> tuple[Choice | None, Options | None]:
         """Return what the scope selects and gives, once it is sure that it can."""
         choice = None if self._name is None else self._selection.resolve(self._name, "scope")
@@ -78,6 +88,10 @@ class BackendScope:
         from scverse_backends._selection.kinds import driver_for, like
         from scverse_backends._selection.steps import Steps
 
+        __tracebackhide__ = True
+        wrong = self._wrong(function)
+        if wrong is not None:
+            raise TypeError(wrong)
         drive = driver_for(function)
         if drive is None:
 
@@ -112,6 +126,22 @@ class BackendScope:
         decorated: Callable[P, R] = wraps(function)(like(function, stepwise))
         return decorated
 
+    def _wrong(self, decorated: object) -> str | None:
+        """Say why something cannot be decorated: a wrapper would take its place and hide what it is."""
+        written = self._written()
+        if isinstance(decorated, type):
+            return (
+                f"use_backend() cannot decorate {described(decorated)}, only functions. Decorate its methods one by "
+                f"one, or write 'with {written}:' in them. In the setUp of a unittest.TestCase, write "
+                f"self.enterContext({written})."
+            )
+        if isinstance(decorated, (staticmethod, classmethod, property)):
+            return (
+                f"use_backend() cannot decorate {described(decorated)}. Write @{written} below the "
+                f"@{type(decorated).__name__}, next to the function."
+            )
+        return None if callable(decorated) else f"use_backend() decorates functions, not {described(decorated)}."
+
 
 class TraceScope:
     """The context manager that :meth:`Settings.trace` returns."""
@@ -124,6 +154,9 @@ class TraceScope:
         self._package = package
         self._synchronize = synchronize
         self._traces: list[Trace] = []
+
+    def __repr__(self) -> str:
+        return "<settings.trace(): records nothing until it is entered. Write 'with settings.trace() as calls:'.>"
 
     def __enter__(self) -> Trace:
         from scverse_backends._reports.trace import Trace
@@ -143,3 +176,15 @@ class TraceScope:
         closed.close()
         open_traces: Iterator[Any] = (trace for trace in self._selection.variable.get().traces if trace is not closed)
         self._selection.swap_traces(tuple(open_traces))
+
+
+def is_decorated(value: object) -> bool:
+    """Whether a value is something that a decorator stood above, and so no name of a backend."""
+    return not isinstance(value, str) and (callable(value) or isinstance(value, (classmethod, property)))
+
+
+def described(decorated: object) -> str:
+    """Return what somebody tried to decorate, for a message."""
+    kind = "class" if isinstance(decorated, type) else type(decorated).__name__
+    name = getattr(decorated, "__qualname__", None)
+    return f"the {kind} {name.rpartition('<locals>.')[2]}" if isinstance(name, str) else f"{decorated!r:.60}"

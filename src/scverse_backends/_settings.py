@@ -80,8 +80,8 @@ class Settings:
     def backend(self, value: Selectable) -> None:
         if value is None:  # pyright: ignore[reportUnnecessaryComparison]  # who is not type-checked writes it.
             raise ChoiceError(
-                "settings.backend = None selects nothing. Use 'del settings.backend' to undo a selection, or 'cpu' for "
-                "the host implementation."
+                "settings.backend = None selects nothing. To undo a selection, write 'del settings.backend'. "
+                "To run the host's own implementation, write settings.backend = 'cpu'."
             )
         self._selection.assign(self._selection.resolve(value, "process"))
 
@@ -155,14 +155,16 @@ class Settings:
 
         Returns
         -------
-        A context manager, which checks the name when it is entered and can be entered again.
+        A context manager. It does nothing until it is entered, checks the name each time it is entered, and can be
+        entered again.
 
         Raises
         ------
         ValueError
             If the policy is unknown.
         TypeError
-            When the block is entered: if `options` is no mapping, or if no function of the backend takes one of them.
+            If it is written as a decorator without parentheses: ``@settings.use_backend`` names no backend. When the
+            block is entered: if `options` is no mapping, or if no function of the backend takes one of them.
 
         Examples
         --------
@@ -176,8 +178,13 @@ class Settings:
         wrong = None if fallback is None else _policy_problem(fallback)
         if wrong is not None:
             raise ValueError(wrong)
-        from scverse_backends._scopes import BackendScope  # Importing a host need not pay for it.
+        from scverse_backends._scopes import BackendScope, described, is_decorated  # Importing a host need not pay.
 
+        if is_decorated(name):
+            raise TypeError(
+                f"use_backend() was given {described(name)} where the name of a backend belongs. "
+                f"To decorate with it, write @settings.use_backend('NAME'), with the name in parentheses."
+            )
         return BackendScope(self._selection, self._services, name, fallback, options)
 
     def bind[**P, R](self, func: Callable[P, R]) -> Callable[P, R]:

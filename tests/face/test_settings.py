@@ -10,6 +10,8 @@ import subprocess
 import sys
 import textwrap
 import threading
+import unittest
+from functools import partial
 from itertools import count
 
 import cloudpickle
@@ -418,6 +420,91 @@ def test_the_decorator_checks_the_name_of_a_generator_when_it_is_called(host):  
 
     with pytest.raises(UnknownBackendError):
         steps()
+
+
+def test_a_class_cannot_be_decorated(host):  # 1.4
+    scope = host.settings.use_backend("fast")
+
+    class TestUmap:
+        def test_it(self): ...
+
+    with pytest.raises(TypeError) as caught:
+        scope(TestUmap)
+    text = str(caught.value)
+    assert "the class TestUmap," in text
+    assert "with settings.use_backend('fast'):" in text
+    assert "self.enterContext(settings.use_backend('fast'))" in text
+
+
+def test_what_a_class_is_told_to_write_works(host):  # 1.4
+    class Case(unittest.TestCase):
+        def setUp(self):
+            self.enterContext(host.settings.use_backend("fast"))
+
+        def test_it(self):
+            assert host.where() == "fast"
+
+        @staticmethod
+        @host.settings.use_backend("other")
+        def elsewhere():
+            return host.where()
+
+        @host.settings.use_backend("other")
+        def method(self):
+            return host.where()
+
+    result = unittest.TestResult()
+    Case("test_it").run(result)
+    assert (result.testsRun, result.failures, result.errors) == (1, [], [])
+    assert Case.elsewhere() == Case().method() == "other"
+    assert host.where() == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("decorated", "advice"),
+    [
+        (staticmethod(len), "Write @settings.use_backend('fast') below the @staticmethod"),
+        (classmethod(len), "Write @settings.use_backend('fast') below the @classmethod"),
+        (property(len), "Write @settings.use_backend('fast') below the @property"),
+        (3, "use_backend() decorates functions, not 3."),
+        ("fast", "use_backend() decorates functions, not 'fast'."),
+        (None, "use_backend() decorates functions, not None."),
+    ],
+)
+def test_what_is_no_function_cannot_be_decorated(host, decorated, advice):  # 1.4
+    with pytest.raises(TypeError) as caught:
+        host.settings.use_backend("fast")(decorated)
+    assert advice in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("decorated", "named"),
+    [
+        (pytest.raises, "the function raises"),
+        (Fast, "the class Fast"),
+        (Fast().where, "the method Fast.where"),
+        (partial(len), "functools.partial("),
+        (classmethod(len), "len"),
+        (property(), "<property object"),
+    ],
+)
+def test_decorating_without_parentheses(host, decorated, named):  # 1.4
+    with pytest.raises(TypeError) as caught:
+        host.settings.use_backend(decorated)
+    assert str(caught.value).startswith("use_backend() was given ")
+    assert named in str(caught.value)
+    assert "write @settings.use_backend('NAME')" in str(caught.value)
+    assert host.settings.backend == "cpu"
+
+
+def test_a_scope_says_that_it_does_nothing_until_it_is_entered(host):  # 1.4
+    shown = repr(host.settings.use_backend("fast"))
+    assert "does nothing until it is entered" in shown
+    assert "Write 'with settings.use_backend('fast'):'" in shown
+    assert host.where() == "cpu"
+    assert "use_backend(None, fallback='raise')" in repr(host.settings.use_backend(None, fallback="raise"))
+    assert "use_backend(['fast', 'cpu'])" in repr(host.settings.use_backend(["fast", "cpu"]))
+    assert "records nothing until it is entered" in repr(host.settings.trace())
 
 
 # -- 1.5: the environment variable -------------------------------------------------------------------------------------
