@@ -49,16 +49,16 @@ def make(trusted=None, reserved=None, **options):
     ("trusted", "says"),
     [
         (3, "trusted_backends must be a mapping, not int"),
-        ({3: {}}, "the key 3 is no string"),
+        ({3: {}}, "the key 3 is not a string"),
         ({"fast": None}, r"trusted_backends\['fast'\] must be a mapping, not NoneType"),
         ({"fast": "fast-pkg"}, r"trusted_backends\['fast'\] must be a mapping, not str"),
-        ({"fast": {3: "x"}}, r"\['fast'\]: the key 3 is no string"),
+        ({"fast": {3: "x"}}, r"\['fast'\]: the key 3 is not a string"),
         ({"fast": {"pakage": "x"}}, r"unknown key 'pakage'. Did you mean 'package'\?"),
         ({"fast": {"quatsch": "x"}}, r"unknown key 'quatsch'\.$"),
         ({"fast": {"package": ""}}, r"\['package'\]: '' is empty or has white space"),
         ({"fast": {"package": " x"}}, "white space around it"),
-        ({"fast": {"packages": []}}, r"\['packages'\] is empty; leave it out"),
-        ({"fast": {"packages": ["a", 3]}}, "3 is no string"),
+        ({"fast": {"packages": []}}, r"\['packages'\] is empty. Leave it out"),
+        ({"fast": {"packages": ["a", 3]}}, "3 is not a string"),
         ({"fast": {"packages": {"a": 1}}}, "must be a string or a collection of strings, not dict"),
         ({"fast": {"package": None}}, "not NoneType"),
         ({"fast": {"module_prefix": "."}}, r"\['module_prefix'\]: '.' is no dotted name of a module"),
@@ -72,6 +72,13 @@ def make(trusted=None, reserved=None, **options):
         ({"fast": {"distributions": ["fast", "-fast"]}}, "'-fast' is no name that"),
         ({"fast": {"distribution": "fast_"}}, "'fast_' is no name that"),
         ({"fast": {"package": "f\u00e4st"}}, "is no name that"),
+        (
+            {"fast": {"aliases": "mine"}},
+            r"\['aliases'\] must be a list, tuple or set of strings, not str. Write \['mine'\]",
+        ),
+        ({"fast": {"aliases": ""}}, r"\['aliases'\] must be a list, tuple or set of strings, not str"),
+        ({"fast": {"aliases": None}}, r"\['aliases'\] must be a list, tuple or set of strings, not NoneType\.$"),
+        ({"fast": {"aliases": {"a": 1}}}, r"\['aliases'\] must be a list, tuple or set of strings, not dict"),
         ({"fast": {"aliases": ["Fast"]}}, "a name stands twice.*case does not tell"),
         ({"fast": {"aliases": ["a", "A"]}}, "a name stands twice.*case does not tell"),
         ({"fast": {"aliases": ["a b"]}}, r"\['fast'\]\['aliases'\]: the name 'a b' contains ' '"),
@@ -125,6 +132,18 @@ def test_a_dispatcher_needs_its_names(what, wrong):  # 3.1
 def test_the_policy_for_all_others(wrong):  # 3.5
     with pytest.raises(ValueError, match="untrusted must be 'warn', 'refuse' or 'allow'"):
         make(untrusted=wrong)
+
+
+@pytest.mark.parametrize("aliases", [[], (), set(), frozenset()])
+def test_a_backend_may_have_no_alias(aliases):  # 3
+    (backend,) = Trust({"fast": {"aliases": aliases}}, None).trusted
+    assert backend.labels == ("fast",)
+
+
+@pytest.mark.parametrize("aliases", [["f", "g"], ("f", "g"), {"f", "g"}, frozenset(("f", "g"))])
+def test_aliases_are_a_collection(aliases):  # 3
+    (backend,) = Trust({"fast": {"aliases": aliases}}, None).trusted
+    assert backend.labels == ("fast", "f", "g")
 
 
 def test_the_configuration_is_copied():  # 3.1
@@ -213,7 +232,8 @@ def test_any_configuration_is_refused_or_agrees_with_the_model(configuration, re
         verifiable, vouched = model(entry, record)
         assert backend.verifiable == verifiable
         aliases = entry.get("aliases", [])
-        assert set(backend.aliases) == ({aliases} if isinstance(aliases, str) else set(aliases))
+        assert not isinstance(aliases, str)
+        assert set(backend.aliases) == set(aliases)
         expected = vouched if verifiable else record.name in backend.labels
         assert (backend in trust.claims(record)) == expected
         assert (not list(backend.mismatches(record))) == vouched

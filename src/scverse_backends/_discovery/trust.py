@@ -190,7 +190,7 @@ def _parse_trusted(configured: Mapping[str, Mapping[str, object]] | None) -> Ite
         items = list(_items(entry, where))
         for key, value in sorted(items, key=lambda item: _ORDER.get(item[0], len(_ORDER))):
             if key == "aliases":
-                aliases = _strings(value, f"{where}['aliases']", empty_allowed=True)
+                aliases = _strings(value, f"{where}['aliases']", one_may_stand_alone=False)
                 for alias in aliases:
                     _check_label(alias, f"{where}['aliases']")
             elif key in _SPELLINGS:
@@ -243,28 +243,35 @@ def _items(configured: Any, where: str) -> Iterator[tuple[str, object]]:
         raise ValueError(f"{where} must be a mapping, not {type(configured).__name__}.") from None
     for key, value in items:
         if not isinstance(key, str):
-            raise ValueError(f"{where}: the key {key!r} is no string.")
+            raise ValueError(f"{where}: the key {key!r} is not a string.")
         yield key, value
 
 
-def _strings(value: Any, where: str, *, empty_allowed: bool = False) -> tuple[str, ...]:
+def _strings(value: Any, where: str, *, one_may_stand_alone: bool = True) -> tuple[str, ...]:
+    """Return the strings of a configured value.
+
+    Aliases are always a collection, as in an adapter: a string is refused, and there may be none at all.
+    """
     values: tuple[object, ...]
-    if isinstance(value, str):
+    if one_may_stand_alone and isinstance(value, str):
         values = (value,)
     elif isinstance(value, COLLECTIONS):
         # A set has no order of its own, and the first distribution is named in the install hint.
         values = tuple(sorted(value, key=str)) if isinstance(value, SETS) else tuple(value)
-    else:
+    elif one_may_stand_alone:
         raise ValueError(f"{where} must be a string or a collection of strings, not {type(value).__name__}.")
+    else:
+        written = f" Write [{value!r}]." if isinstance(value, str) else ""
+        raise ValueError(f"{where} must be a list, tuple or set of strings, not {type(value).__name__}.{written}")
     texts: list[str] = []
     for item in values:
         if not isinstance(item, str):
-            raise ValueError(f"{where}: {item!r} is no string.")
+            raise ValueError(f"{where}: {item!r} is not a string.")
         if not item or item != item.strip():
             raise ValueError(f"{where}: {item!r} is empty or has white space around it.")
         texts.append(item)
-    if not texts and not empty_allowed:
-        raise ValueError(f"{where} is empty; leave it out where it does not apply.")
+    if not texts and one_may_stand_alone:
+        raise ValueError(f"{where} is empty. Leave it out where it does not apply.")
     return tuple(texts)
 
 
