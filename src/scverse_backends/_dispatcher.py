@@ -91,9 +91,10 @@ class BackendDispatcher:
         self._machinery = Machinery(
             host_name, entrypoint_group, packages, trust, untrusted, _parameter_names(never_drop)
         )
-        # Where the host keeps this is told by nothing but its frame.
-        module = sys._getframe(1).f_globals.get("__name__", "__main__")  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-        self._key = enlist(self, module, entrypoint_group, host_name)
+        # Only the frame of the module that creates this says where it can be found again.
+        creator = sys._getframe(1).f_globals  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        module = creator.get("__name__", "__main__")
+        self._key = enlist(self, module, entrypoint_group, host_name, creator.get("__spec__"))
         self._machinery.reference = (restore, (self._key, "_machinery"))
         reference = (restore, (self._key, "settings"))
         self._settings = Settings(host_name, self._machinery.selection, self._machinery, reference)

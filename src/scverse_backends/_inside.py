@@ -172,11 +172,11 @@ def dispatchers_of(host: str) -> list[BackendDispatcher]:
     # A module that is loaded again makes its dispatcher anew, and the latest is the one in use.
     found = {
         (module, group, name): dispatcher
-        for (module, group, name, _), dispatcher in live_dispatchers()
+        for (module, group, name, *_), dispatcher in live_dispatchers()
         if host in (name, module) or module.startswith(f"{host}.")
     }
     if not found:
-        hosts = sorted({name for (_, _, name, _), _ in live_dispatchers()})
+        hosts = sorted({name for (_, _, name, *_), _ in live_dispatchers()})
         others = f" Hosts that are loaded: {listing(hosts)}." if hosts else ""
         raise HostError(f"importing {host!r} creates no dispatcher, so it is no host of backends.{others}")
     return sorted(found.values(), key=lambda dispatcher: dispatcher.host_name != host)

@@ -706,7 +706,7 @@ def test_what_cannot_be_restored_says_so(host):  # 1.7
     from scverse_backends._foundation.live import restore
 
     with pytest.raises(Exception, match="Create it at the level of an importable module"):
-        restore((__name__, "no.group", "nobody", 0))
+        restore((__name__, "no.group", "nobody", 0, 0))
 
 
 def _run(program, environment, stdin=b""):

@@ -21,7 +21,7 @@ class Dispatcher:
 def test_a_dispatcher_is_found_while_it_lives():
     dispatcher = Dispatcher()
     key = enlist(dispatcher, __name__, "live.backends", "live_host")
-    assert key == (__name__, "live.backends", "live_host", 0)
+    assert key[:4] == (__name__, "live.backends", "live_host", 0)
     assert (key, dispatcher) in list(live_dispatchers())
     assert restore(key) is dispatcher
     assert restore(key, "settings") == "its settings"
@@ -36,7 +36,7 @@ def test_a_dispatcher_that_dies_while_the_living_are_looked_at(monkeypatch):
     dispatcher = Dispatcher()
     key = enlist(dispatcher, __name__, "dying.backends", "live_host")
     # As between the end of the object and the clean-up that follows it.
-    monkeypatch.setitem(_LIVE, key, lambda: None)
+    monkeypatch.setitem(_LIVE, key[4], (key, lambda: None))
     assert key not in [key for key, _ in live_dispatchers()]
     with pytest.raises(BackendError):
         restore(key)
@@ -48,7 +48,7 @@ def test_the_module_that_creates_it_is_imported(tmp_path, monkeypatch):
         "d = BackendDispatcher(entrypoint_group='live.backends', host_name='live_creator')\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
-    key = ("live_creator", "live.backends", "live_creator", 0)
+    key = ("live_creator", "live.backends", "live_creator", 0, 0)
     restored = restore(key)
     assert isinstance(restored, BackendDispatcher)
     assert restored is sys.modules["live_creator"].d
@@ -56,16 +56,42 @@ def test_the_module_that_creates_it_is_imported(tmp_path, monkeypatch):
     monkeypatch.delitem(sys.modules, "live_creator")
 
 
+def test_a_module_that_runs_again_creates_the_same_dispatchers():  # 1.7
+    names = (__name__, "again.backends", "again_host")
+    first = [Dispatcher(), Dispatcher()]
+    before = [enlist(one, *names, "first run") for one in first]
+    second = [Dispatcher(), Dispatcher()]
+    after = [enlist(one, *names, "second run") for one in second]
+    assert [key[3] for key in before] == [key[3] for key in after] == [0, 1]
+    # What was replaced is still itself for as long as it lives,
+    assert list(map(restore, before)) == first
+    assert list(map(restore, after)) == second
+    # and another process finds what its own run of the module created.
+    assert [restore((*names, position, -1)) for position in (0, 1)] == second
+    # Both are there, for whoever looks after all of them.
+    assert [one for _, one in live_dispatchers() if one in first + second] == first + second
+    del first[:]
+    gc.collect()
+    assert list(map(restore, before)) == second
+
+
+def test_a_module_that_creates_fewer_than_it_did_elsewhere():  # 1.7
+    only = Dispatcher()
+    module, group, host, position, number = enlist(only, __name__, "fewer.backends", "fewer_host")
+    with pytest.raises(BackendError, match=f"importing '{__name__}' creates only 1 for group 'fewer.backends'"):
+        restore((module, group, host, position + 1, number + 1))
+
+
 def test_a_script_is_known_by_another_name_in_a_spawned_process():
     dispatcher = Dispatcher()
     enlist(dispatcher, "__mp_main__", "script.backends", "script_host")
-    assert restore(("__main__", "script.backends", "script_host", 0)) is dispatcher
+    assert restore(("__main__", "script.backends", "script_host", 0, -1)) is dispatcher
 
 
 @pytest.mark.parametrize("module", ["json", "__main__"])
 def test_a_module_that_creates_none(module):
     with pytest.raises(BackendError, match=f"importing '{module}' creates none.*importable module") as caught:
-        restore((module, "no.backends", "no_host", 0))
+        restore((module, "no.backends", "no_host", 0, 0))
     assert caught.value.host == "no_host"
 
 

@@ -5,31 +5,48 @@ from __future__ import annotations
 import os
 import sys
 from _weakref import ref  # The built-in that `weakref` has it from, and which costs a millisecond less to import.
+from itertools import count
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-Key = tuple[str, str, str, int]
-"""The module that created a dispatcher, its group, its host, and which one of these it was."""
+Key = tuple[str, str, str, int, int]
+"""What a dispatcher is found by: the module that created it, its group, its host, the how many-th of these it was while
+that module ran, and its number in this process."""
 
-_LIVE: dict[Key, ref[Any]] = {}
-_COUNTS: dict[tuple[str, str, str], int] = {}
+_LIVE: dict[int, tuple[Key, ref[Any]]] = {}
+_NUMBERS = count()
+_RUNS: dict[tuple[str, str, str], tuple[object, int]] = {}
+"""The latest run of each module, and how many dispatchers of that group and host it has created."""
 
 
-def enlist(dispatcher: Any, module: str, group: str, host: str) -> Key:
-    """Keep sight of a dispatcher for as long as it lives, and return what it can be found by."""
-    number = _COUNTS.get((module, group, host), 0)
-    _COUNTS[module, group, host] = number + 1
-    key = (module, group, host, number)
-    _LIVE[key] = ref(dispatcher, lambda _dead: _LIVE.pop(key, None))
+def enlist(dispatcher: Any, module: str, group: str, host: str, run: object = None) -> Key:
+    """Keep sight of a dispatcher for as long as it lives, and return what it can be found by.
+
+    Parameters
+    ----------
+    dispatcher
+        The dispatcher.
+    module, group, host
+        The name of the module that creates it, its entry-point group and the name of its host.
+    run
+        Another object each time that the module runs: its ``__spec__``, which ``importlib.reload`` makes anew. Another
+        process runs the module once, so what a reload creates must be found there as what the first run created.
+    """
+    known_run, created = _RUNS.get((module, group, host), (run, 0))
+    position = created if known_run is run else 0
+    _RUNS[module, group, host] = (run, position + 1)
+    number = next(_NUMBERS)
+    key = (module, group, host, position, number)
+    _LIVE[number] = (key, ref(dispatcher, lambda _dead: _LIVE.pop(number, None)))
     return key
 
 
 def live_dispatchers() -> Iterator[tuple[Key, Any]]:
     """Yield the dispatchers that are alive, in the order of their creation, each with its key."""
-    for key, reference in list(_LIVE.items()):
+    for key, reference in list(_LIVE.values()):
         dispatcher = reference()
         if dispatcher is not None:
             yield key, dispatcher
@@ -53,19 +70,22 @@ def restore(key: Key, part: str | None = None) -> Any:
     BackendError
         If that module creates no such dispatcher in this process.
     """
-    module, group, host, number = key
+    module, group, host, position, number = key
     # A spawned process knows the script it was started from under another name.
-    for name in (module, "__mp_main__") if module == "__main__" else (module,):
-        if name not in sys.modules and name != "__mp_main__":
-            __import__(name)
-        reference = _LIVE.get((name, group, host, number))
-        dispatcher = reference() if reference is not None else None
-        if dispatcher is not None:
-            return dispatcher if part is None else getattr(dispatcher, part)
+    names = (module, "__mp_main__") if module == "__main__" else (module,)
+    if module not in sys.modules:
+        __import__(module)
+    alike = [(one, dispatcher) for one, dispatcher in live_dispatchers() if one[0] in names and one[1:3] == key[1:3]]
+    found = {one[4]: dispatcher for one, dispatcher in alike if one[3] == position}
+    if found:
+        # The very same one where it lives here, else the latest: what a reload replaced may live on.
+        dispatcher = found.get(number, found[max(found)])
+        return dispatcher if part is None else getattr(dispatcher, part)
     from scverse_backends.exceptions import BackendError  # Nobody waits for it until something is wrong.
 
+    how_many = "none" if not alike else f"only {len({one[3] for one, _ in alike})}"
     raise BackendError(
-        f"The dispatcher of {host!r} cannot be restored here: importing {module!r} creates none for group {group!r}. "
-        f"Create it at the level of an importable module.",
+        f"The dispatcher of {host!r} cannot be restored in this process: importing {module!r} creates {how_many} for "
+        f"group {group!r}. Create it at the level of an importable module.",
         host=host,
     )
