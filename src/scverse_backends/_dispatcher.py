@@ -87,13 +87,10 @@ class BackendDispatcher:
         if untrusted not in ("warn", "refuse", "allow"):
             raise ValueError(f"untrusted must be 'warn', 'refuse' or 'allow', not {untrusted!r}.")
         trust = Trust(trusted_backends, reserved_backends)
-        packages = {name.partition(".")[0] for name in (host_name, entrypoint_group)}
-        self._machinery = Machinery(
-            host_name, entrypoint_group, packages, trust, untrusted, _parameter_names(never_drop)
-        )
-        # Only the frame of the module that creates this says where it can be found again.
+        # Only the frame of the module that creates this says where the host is, and where this can be found again.
         creator = sys._getframe(1).f_globals  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-        module = creator.get("__name__", "__main__")
+        module = str(creator.get("__name__", "__main__"))
+        self._machinery = Machinery(host_name, entrypoint_group, module, trust, untrusted, _parameter_names(never_drop))
         self._key = enlist(self, module, entrypoint_group, host_name, creator.get("__spec__"))
         self._machinery.reference = (restore, (self._key, "_machinery"))
         reference = (restore, (self._key, "settings"))

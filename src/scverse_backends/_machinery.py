@@ -66,7 +66,7 @@ class Machinery:
     __slots__ = (
         "_building",
         "_makers",
-        "_packages",
+        "_module",
         "_parts",
         "group",
         "host",
@@ -81,14 +81,14 @@ class Machinery:
         self,
         host: str,
         group: str,
-        packages: set[str],
+        module: str,
         trust: Trust,
         untrusted: str,
         never_drop: frozenset[str],
     ) -> None:
         self.host = host
         self.group = group
-        self._packages = packages
+        self._module = module
         self.trust = trust
         self.untrusted = untrusted
         self.never_drop = never_drop
@@ -118,9 +118,9 @@ class Machinery:
     @property
     def warner(self) -> Warner:
         """Gives the warnings."""
-        from scverse_backends._foundation.warner import Warner
+        from scverse_backends._foundation.warner import Warner, host_packages
 
-        return self._part("warner", lambda: Warner(self.host, self._packages))
+        return self._part("warner", lambda: Warner(self.host, host_packages(self.host, self.group, self._module)))
 
     @property
     def records(self) -> LiveRecords:

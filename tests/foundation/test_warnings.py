@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import inspect
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import pytest
 
 from scverse_backends import BackendDispatcher
 from scverse_backends._foundation.unseen import FILE
-from scverse_backends._foundation.warner import Warner
+from scverse_backends._foundation.warner import Warner, host_packages
 from scverse_backends.exceptions import DroppedArgumentWarning, FallbackWarning, UntrustedBackendWarning
 
 if TYPE_CHECKING:
@@ -317,6 +318,61 @@ def test_a_host_package_that_is_run_has_no_user_but_itself(tmp_path: Path) -> No
     )
     assert "DroppedArgumentWarning" in ran.stderr
     assert f"{folder / '__main__.py'}:2" in ran.stderr
+
+
+# Nothing of its name for users stands in the name of its package, as with scikit-image.
+OTHERWISE = DISPATCHER.format(name="THIS", untrusted="allow").replace("THIS", "scikit-img")
+
+
+def test_a_host_that_is_called_otherwise_than_its_package(package: Callable[..., Any]) -> None:  # 4.5
+    inside = {"tests.py": "import THIS\ndef test_it():\n    THIS.plain_pipeline(0)\n"}
+    host = package({**SIMPLE, **inside, "_dispatch.py": OTHERWISE})
+    assert not host.__name__.startswith("scikit")
+    assert lines_of(lambda: host.plain_pipeline(0)) == [(__file__, here(), DroppedArgumentWarning)]
+    # Tests inside the package are where a host's developers look for the line.
+    tests = importlib.import_module(f"{host.__name__}.tests")
+    assert lines_of(tests.test_it) == [(tests.__file__, 3, DroppedArgumentWarning)]
+
+
+def test_a_host_of_one_file_that_is_called_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # 4.5
+    monkeypatch.syspath_prepend(str(tmp_path))
+    functions = textwrap.dedent(SIMPLE["__init__.py"]).split("\n", 2)[2]
+    (tmp_path / "skimg_of_one_file.py").write_text(OTHERWISE + functions)
+    host = importlib.import_module("skimg_of_one_file")
+    assert lines_of(lambda: host.plain_pipeline(0)) == [(__file__, here(), DroppedArgumentWarning)]
+
+
+def test_packages_that_share_a_namespace_with_the_host_are_users(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name, text in {
+        "img": f"{OTHERWISE}{textwrap.dedent(SIMPLE['__init__.py']).split(chr(10), 2)[2]}",
+        "imgs": "import shared_space.img as img\ndef use():\n    img.plain_pipeline(0)\n",
+    }.items():
+        (tmp_path / "shared_space" / name).mkdir(parents=True)
+        (tmp_path / "shared_space" / name / "__init__.py").write_text(text)
+    user = importlib.import_module("shared_space.imgs")
+    assert lines_of(user.use) == [(user.__file__, 3, DroppedArgumentWarning)]
+
+
+@pytest.mark.parametrize(
+    ("module", "packages"),
+    [
+        ("warnings", {"img", "scikit-img", "warnings"}),
+        ("xml.etree.ElementTree", {"img", "scikit-img", "xml"}),
+        ("gone_from_here.part", {"img", "scikit-img", "gone_from_here"}),
+        ("__main__", {"img", "scikit-img"}),
+        ("__mp_main__", {"img", "scikit-img"}),
+        ("test_umap", {"img", "scikit-img"}),
+        ("project.tests.umap", {"img", "scikit-img"}),
+        ("tests.conftest", {"img", "scikit-img"}),
+        ("conftest", {"img", "scikit-img"}),
+        ("latest_umap", {"img", "scikit-img", "latest_umap"}),
+    ],
+)
+def test_the_packages_of_a_host(module: str, packages: set[str]) -> None:
+    assert host_packages("scikit-img", "img.backends", module) == packages
 
 
 # -- as errors --------------------------------------------------------------------------------------------------------

@@ -22,6 +22,41 @@ _MOST_OF_A_SUBJECT = 8
 _GLUE = ("contextlib", "functools")
 """Modules that stand between a host's functions and whoever calls them, and in which no user writes a line."""
 
+_SCRIPTS = ("__main__", "__mp_main__")
+
+
+def host_packages(host: str, group: str, module: str) -> frozenset[str]:
+    """Return the packages that are the host's own, in which no user of it writes a line.
+
+    Parameters
+    ----------
+    host, group
+        The names that the host gave itself and its entry-point group: most begin with the name of its package.
+    module
+        The module that made the dispatcher. It is part of the host, whatever the host calls itself. But a script,
+        a notebook or a test that makes one is its user too.
+
+    Examples
+    --------
+    >>> sorted(host_packages("scikit-img", "scikit-img.backends", "skimg._dispatch"))
+    ['scikit-img', 'skimg']
+    """
+    named = {name.partition(".")[0] for name in (host, group)}
+    return frozenset(named if module in _SCRIPTS or _is_of_tests(module) else {*named, _package_of(module)})
+
+
+def _package_of(module: str) -> str:
+    """Return the outermost package that a module is part of, namespaces that several projects share left out."""
+    parts = module.split(".")
+    outer = (".".join(parts[: end + 1]) for end in range(len(parts)))
+    return next((name for name in outer if getattr(sys.modules.get(name), "__file__", None)), parts[0])
+
+
+def _is_of_tests(module: str) -> bool:
+    """Whether a module is one of tests, as pytest and unittest find them: what is called there, a user wrote."""
+    parts = module.split(".")
+    return parts[-1] == "conftest" or any(part in ("tests", "test") or part.startswith("test_") for part in parts)
+
 
 class Warner:
     """Gives the warnings of one dispatcher."""
@@ -30,7 +65,8 @@ class Warner:
 
     def __init__(self, host: str, packages: Iterable[str]) -> None:
         self.host = host
-        self._packages = frozenset(packages)
+        # With the dot, which tells a package from a sibling whose name begins the same.
+        self._packages = tuple(f"{package}." for package in packages)
         self._given: frozenset[Hashable] = frozenset()
 
     def warn(self, warning: BackendWarning) -> None:
@@ -125,7 +161,9 @@ class Warner:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
             return True
         name = frame.f_globals.get("__name__")
-        return isinstance(name, str) and (name in _GLUE or name.partition(".")[0] in self._packages)
+        if not isinstance(name, str):
+            return False
+        return name in _GLUE or (not _is_of_tests(name) and any(map(f"{name}.".startswith, self._packages)))
 
 
 def _is_of(key: Any, subject: Hashable) -> bool:
