@@ -129,6 +129,14 @@ def fast(**functions: object) -> Point:
     return Point("fast", adapter("fast", **functions), "myhost-fast")
 
 
+def installed(name: str, **groups: Sequence[str]) -> Any:
+    """Put a distribution where unrecognised ones are looked for."""
+    named = [(f"myhost.{group}", point) for group, points in groups.items() for point in points]
+    points = [SimpleNamespace(group=group, name=point) for group, point in named]
+    found = [(SimpleNamespace(name=name, entry_points=points), None)]
+    return mock.patch("scverse_backends._discovery.unrecognised.all_distributions", return_value=found)
+
+
 BROKEN = ImportError("libcudart.so.12: cannot open shared object file: No such file or directory")
 
 
@@ -194,8 +202,20 @@ def _() -> None:
 @situation(SELECTING, "The right package is installed, and provides no backend.")
 def _() -> None:
     trusted = {"cuda": {"package": "pip"}}
-    with mock.patch("scverse_backends._discovery.resolver.installed_version", return_value="1.2"):
+    with installed("pip"), mock.patch("scverse_backends._discovery.errors.installed_version", return_value="1.2"):
         host(trusted_backends=trusted).embed(1, backend="cuda")
+
+
+@situation(SELECTING, "The package is installed, and registers its backend under a group that is misspelt.")
+def _() -> None:
+    with installed("myhost-torch", backend=["torch"]):
+        host().embed(1, backend="torch")
+
+
+@situation(SELECTING, "The package is installed, and registers nothing that the host would find.")
+def _() -> None:
+    with installed("myhost-torch"):
+        host().embed(1, backend="myhost-torch")
 
 
 @situation(SELECTING, "The right package is installed, and its backend goes by another name.")
@@ -206,6 +226,13 @@ def _() -> None:
 @situation(SELECTING, "The backend is installed and cannot be imported.")
 def _() -> None:
     host(Point("cuda", BROKEN, "myhost-cuda")).embed(1, backend="cuda")
+
+
+@situation(SELECTING, "The backend was installed as editable while Python ran.")
+def _() -> None:
+    missing = ModuleNotFoundError("No module named 'myhost_cuda'", name="myhost_cuda")
+    with mock.patch("scverse_backends._discovery.adapters.is_editable", return_value=True):
+        host(Point("cuda", missing, "myhost-cuda")).embed(1, backend="cuda")
 
 
 @situation(SELECTING, "The host uses trusted backends only.")
@@ -459,7 +486,7 @@ def _() -> None:
 
 @situation(FINDING, "The same, and the one that comes first cannot be imported.")
 def _() -> None:
-    host(Point("fast", BROKEN, "myhost-fast"), Point("fast", adapter("fast"), "another-fast")).dispatcher.discover()
+    host(fast(), Point("fast", BROKEN, "another-fast")).dispatcher.discover()
 
 
 @situation(FINDING, "The metadata of a package cannot be read.")

@@ -12,8 +12,8 @@ from typing import cast
 
 from scverse_backends._calls.watched import OutermostCall, outermost, watching
 from scverse_backends._discovery.adapters import Backend, Failure
-from scverse_backends._discovery.entry_points import installed_version
 from scverse_backends._discovery.exports import MISSING, exported
+from scverse_backends._discovery.installed import installed_version
 from scverse_backends._dispatcher import BackendDispatcher
 from scverse_backends._foundation.amounts import count, duration, speed
 from scverse_backends._foundation.foreign import describe_error

@@ -310,18 +310,13 @@ class Machinery:
     ) -> str:
         """Add an adapter that has no entry point, and return its canonical name."""
         from scverse_backends._discovery.entry_points import RegisteredRecord
-        from scverse_backends._discovery.registration import register
 
         record = RegisteredRecord(name or "", adapter, distribution=distribution, value=value)
-        canonical = register(self.registry, record)
-        self.resolver.tell()
-        return canonical
+        return self.resolver.register(record)
 
     def unregister(self, name: str) -> None:
         """Take a registered adapter out again."""
-        from scverse_backends._discovery.registration import unregister
-
-        unregister(self.registry, name, self.host)
+        self.resolver.unregister(name)
 
     # -- options of scopes -------------------------------------------------------------------------------------------
 

@@ -755,10 +755,74 @@ def test_names_of_an_order(site):  # 1.9
     assert settings.backend == ("t", "slow", "misnamed", "cpu")
     settings.backend = ["quick", "fast"]
     assert settings.backend == ("fast",)
-    for wrong in (["misnamed"], ["fast", "nothing"], [], ["cpu", "fast"], ["fast", ""], [3], ["fast", "gpu"], ["CPU"]):
+    for wrong in (["fast", "nothing"], [], ["cpu", "fast"], ["fast", ""], [3], ["fast", "gpu"], ["CPU"]):
         with pytest.raises(ValueError, match=r"Available|Give|Leave out|No\."):
             settings.backend = wrong
         assert settings.backend == ("fast",)
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+def test_an_order_may_name_an_entry_point_whose_adapter_calls_itself_otherwise(site, loaded):  # 1.9
+    site.module("disc_misnamed", "name = 'another'\ndef f(x): return 'another'\n")
+    site.distribution("misnamed-pkg", {"misnamed": "disc_misnamed"})
+    site.backend("fast")
+    dispatcher, f = make()
+    if loaded:
+        dispatcher.discover()
+    for order in (["misnamed", "cpu"], ("misnamed",)):
+        assert f(1, backend=order) == f(1, backend=order) == "another"
+        dispatcher.settings.backend = order
+        assert f(1) == f(1) == "another"
+        with dispatcher.settings.use_backend(order):
+            assert f(1) == "another"
+            assert dispatcher.settings.explain(f).executes == "another"
+    # Alone, it is no name of a backend, and the error says which one is.
+    with pytest.raises(UnknownBackendError, match="Did you mean 'another'") as caught:
+        f(1, backend="misnamed")
+    assert caught.value.suggestions == ("another",)
+    assert dispatcher.get_backend("misnamed") is None
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+@pytest.mark.parametrize(
+    ("adapters", "why"),
+    [
+        ({"taken": "fast"}, "its adapter calls itself 'fast', and another product answers to that name"),
+        ({"taken": "gpu"}, "its name 'gpu' is reserved by the host"),
+        ({"taken": "no name"}, "contains ' '"),
+    ],
+)
+def test_an_order_goes_on_where_a_known_name_comes_to_nothing(site, loaded, adapters, why):  # 1.9
+    for point, name in adapters.items():
+        site.module(f"disc_{point}", f"name = {name!r}\ndef f(x): return 'wrong'\n")
+        site.distribution(f"{point}-pkg", {point: f"disc_{point}"})
+    site.backend("fast")
+    dispatcher, f = make(reserved_backends={"gpu": "No."})
+    if loaded:
+        with warnings.catch_warnings(action="ignore"):
+            dispatcher.discover()
+    dispatcher.settings.backend = ["taken", "cpu"]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert f(1) == f(1, backend=["taken", "cpu"]) == "host"
+    assert [why in str(one.message) for one in caught if one.category is FallbackWarning] == [True]
+    # Loaded or not, assigning gives the same answer again.
+    dispatcher.settings.backend = ("taken", "fast")
+    assert f(1) == "fast"
+
+
+def test_an_entry_points_name_may_be_another_backends(site):  # 1.9, 2.5
+    site.module("disc_first", "name = 'second'\ndef f(x): return 'second'\n")
+    site.distribution("first-pkg", {"first": "disc_first"})
+    site.module("disc_other", "name = 'other'\naliases = ['first']\ndef f(x): return 'other'\n")
+    site.distribution("other-pkg", {"other": "disc_other"})
+    for loaded in (False, True):
+        dispatcher, f = make()
+        if loaded:
+            dispatcher.discover()
+        dispatcher.settings.backend = ["first", "cpu"]
+        # Who answers to a label is the same in an order and alone.
+        assert f(1) == f(1, backend="first") == f(1, backend=["first"]) == "other"
 
 
 # -- 2.9 foreign code while loading ------------------------------------------------------------------------------------

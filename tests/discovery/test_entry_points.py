@@ -15,10 +15,8 @@ from hypothesis import strategies as st
 from scverse_backends._discovery.entry_points import (
     EntryPointRecord,
     RegisteredRecord,
-    forget_finder_caches,
-    installed_version,
-    list_entry_points,
 )
+from scverse_backends._discovery.installed import forget_finder_caches, installed_version, list_entry_points
 from scverse_backends._foundation.labels import normalize_distribution, normalize_reference
 
 GROUP = "records.backends"
@@ -105,7 +103,6 @@ def make_distribution(folder, text):
         ("Name: some-pkg\n", "some-pkg", None),
         ("Version: 2.0\n", None, "2.0"),
         ("", None, None),
-        (None, None, None),
     ],
 )
 def test_missing_fields_are_nobodys_business(tmp_path, monkeypatch, text, name, version):  # 2.6
@@ -292,7 +289,7 @@ def test_a_listing_that_fails_without_a_file_to_blame(monkeypatch):  # 2.7
 
 
 def test_a_distribution_that_cannot_be_asked_for_its_version(monkeypatch):  # 2.6
-    monkeypatch.setattr(importlib.metadata, "distribution", lambda _: Resisting())
+    monkeypatch.setattr(importlib.metadata, "distributions", lambda **_: [Resisting()])
     assert installed_version("any") is None
 
 

@@ -272,3 +272,22 @@ def test_a_numpy_truth_value_is_an_answer():  # 4.12
     dispatcher.register(module)
     assert f(1, backend=["a", "cpu"]) == "a"
     assert f(-1, backend=["a", "cpu"]) == "cpu"
+
+
+def test_a_backend_of_an_order_that_is_gone():  # 1.9, 2.10
+    dispatcher, f, _ = host(dict.fromkeys(NAMES, RUNS))
+    dispatcher.settings.backend = ["a", "b"]
+    assert f(1) == "a"
+    dispatcher.unregister("a")
+    for _ in range(2):
+        with pytest.raises(UnknownBackendError, match=r"Unknown backend 'a'.*settings\.backend still selects it"):
+            f(1)
+    another = adapter("e", RUNS)
+    another.aliases = ["a"]
+    dispatcher.register(another)
+    with pytest.raises(
+        UnknownBackendError, match="'a' that was selected for orders is gone, and 'a' is another name of"
+    ):
+        f(1)
+    dispatcher.settings.backend = ["a", "b"]
+    assert (f(1), dispatcher.settings.backend) == ("e", ("e", "b"))

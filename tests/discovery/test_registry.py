@@ -107,7 +107,7 @@ def test_a_loser_of_the_race_takes_the_first_outcome(make):  # 2.9
 def test_a_refused_entry_point_is_not_tried_again(make):  # 3.2
     registry = make(point("fast", Adapter("fast")), trusted={"fast": {"package": "fast-pkg"}})
     (entry,) = registry.entries()
-    outcome = registry.load(entry, again=True)
+    outcome = registry.load(entry, "always")
     assert isinstance(outcome, Failure)
     assert outcome.text == (
         "the name 'fast' is reserved for the trusted backend 'fast', "

@@ -220,10 +220,13 @@ def test_an_order_remembers_who_was_not_there(make):  # 1.9
             assert caught.value.source == source
     assert messages[:2] == messages[2:]
     assert len(loads) == 1
-    assert resolver.choice(["bad", "cuda"]).names == ("bad", "cuda")  # Asked for again.
+    assert resolver.choice(["bad", "cuda"]).names == ("bad", "cuda")
     with pytest.raises(ImportError, match="broken") as caught:
         resolver.backend_in_turn("bad", "scope")
     assert isinstance(caught.value.__cause__, ImportError)
+    assert len(loads) == 1
+    with pytest.raises(ImportError, match="broken"):
+        resolver.choice("bad")  # Asked for alone.
     assert len(loads) == 2
 
 

@@ -303,7 +303,7 @@ def test_a_retry_that_another_thread_won_is_no_failure(monkeypatch: pytest.Monke
     registry: Any = dispatcher._machinery.registry
     (entry,) = registry.known_entries()
     found = iter([entry, entry.outcome])
-    monkeypatch.setattr(registry, "find", lambda label: next(found))
+    monkeypatch.setattr(registry, "find", lambda label, retry: next(found))
     assert dispatcher.get_backend("fast") is entry.outcome.adapter
 
 

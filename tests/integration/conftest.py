@@ -164,7 +164,18 @@ class Site:
         """Return the names of the adapters that were executed, in order, once for each time."""
         return self.imports.read_text().split() if self.imports.exists() else []
 
-    def run(self, program, *arguments, flags=(), environment=None, cwd=None, seconds=40, path=(), measured=True):
+    def run(
+        self,
+        program,
+        *arguments,
+        flags=(),
+        environment=None,
+        cwd=None,
+        seconds=40,
+        path=(),
+        measured=True,
+        python=sys.executable,
+    ):
         """Run a program in a fresh process; returns the value that it gave to ``report``, with its warnings as errors.
 
         A program that hangs fails with the stacks of all its threads, one that ends in another way with its output.
@@ -190,7 +201,7 @@ class Site:
         script = self.path.parent / "program.py"
         script.write_text(prelude + dedent(program), encoding="utf-8")
         finished = subprocess.run(
-            [sys.executable, *(["-X", "dev"] if sys.flags.dev_mode else []), *flags, str(script), *map(str, arguments)],
+            [python, *(["-X", "dev"] if sys.flags.dev_mode else []), *flags, str(script), *map(str, arguments)],
             check=False,
             capture_output=True,
             text=True,

@@ -303,3 +303,143 @@ def test_a_removed_backend_that_was_never_loaded_fails_alone(site):  # 2.6, 2.8
     )
     assert found[0] in ("BackendLoadError", "UnknownBackendError")
     assert found[1] == ["good", 4]
+
+
+# -- two products of one name ------------------------------------------------------------------------------------------
+
+RIVALS = """
+import os, sys, warnings, hosted
+sys.path.append(os.environ["SECOND"])
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    first = {first}
+    conflicts = [str(one.message) for one in caught if one.category.__name__ == "BackendConflictWarning"]
+    hosted.dispatcher.discover()
+    later = [str(one.message) for one in caught if one.category.__name__ == "BackendConflictWarning"]
+report({{
+    "first": first,
+    "conflicts": conflicts,
+    "later": later,
+    "table": [[i.name, i.distribution, i.state] for i in hosted.dispatcher.backends() if i.state != "not installed"],
+}})
+"""
+
+
+def rival(site, name, folder, adapter_source, *, point="fast", adapter="fast", entry_point=None):
+    module = f"{name.replace('-', '_').replace('.', '_').lower()}_module"
+    body = f"def triple(x): return ({name!r}, x)"
+    site.install(
+        name,
+        modules={f"{module}.py": adapter_source(adapter, body=body)},
+        entry_points={point: entry_point or module},
+        into=folder,
+    )
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize("how", ["alone", "in an order", "selected", "listed"])
+def test_neither_folders_nor_listings_decide_between_two_products(site, tmp_path, adapter_source, swapped, how):  # 2.5
+    second = tmp_path / "second"
+    # By PEP 503, "B.fast" is "b-fast", and that sorts behind "a-fast".
+    for name, folder in (("a-fast", second if swapped else site.path), ("B.fast", site.path if swapped else second)):
+        rival(site, name, folder, adapter_source)
+    first = {
+        "alone": "hosted.triple(1, backend='fast')",
+        "in an order": "hosted.triple(1, backend=['fast', 'cpu'])",
+        "selected": "[setattr(hosted.settings, 'backend', 'fast'), hosted.triple(1)][1]",
+        "listed": "[hosted.settings.available_backends(), hosted.triple(1, backend='fast')][1]",
+    }[how]
+    found = site.run(RIVALS.format(first=first), environment={"SECOND": str(second)})
+    conflict = (
+        "Both entry point 'fast' of distribution 'a-fast' and entry point 'fast' of distribution 'B.fast' claim the "
+        "backend name 'fast'. The former answers to it; uninstall the one that you do not need."
+    )
+    assert found["first"] == ["a-fast", 1]
+    # Told when the name is used, although only one of the two was imported then, and once.
+    assert found["conflicts"] == found["later"] == [conflict]
+    assert site.imported() == ["fast", "fast"]
+    assert found["table"] == [["fast", "B.fast", "refused"], ["fast", "a-fast", "available"]]
+
+
+def test_a_name_that_is_not_used_is_not_told_of_before_all_is_listed(site, tmp_path, adapter_source):  # 2.5
+    site.good()
+    for name in ("a-fast", "b-fast"):
+        rival(site, name, site.path, adapter_source)
+    found = site.run(RIVALS.format(first="hosted.double(2, backend='good')"), environment={"SECOND": str(tmp_path)})
+    assert (found["first"], found["conflicts"], len(found["later"])) == (["good", 4], [], 1)
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_what_only_loading_tells_is_decided_by_the_same_order(site, tmp_path, adapter_source, swapped):  # 2.5
+    second = tmp_path / "second"
+    folders = [site.path, second][:: -1 if swapped else 1]
+    # Of one canonical name behind other entry points, and of one alias.
+    rival(site, "a-product", folders[0], adapter_source, point="one", adapter="same")
+    rival(site, "b-product", folders[1], adapter_source, point="two", adapter="same")
+    source = "name = {!r}\naliases = ['quick']\ndef triple(x): return (name, x)\n"
+    for name, folder in (("c-product", folders[1]), ("d-product", folders[0])):
+        module = name.replace("-", "_")
+        site.install(name, modules={f"{module}.py": source.format(name)}, entry_points={name: module}, into=folder)
+    first = "[hosted.triple(1, backend='same'), hosted.triple(1, backend='quick')]"
+    found = site.run(RIVALS.format(first=first), environment={"SECOND": str(second)})
+    assert found["first"] == [["a-product", 1], ["c-product", 1]]
+    assert len(found["conflicts"]) == 2
+
+
+@pytest.mark.parametrize("measure", ["hosted.triple(1, backend='fast')", "hosted.triple(1, backend=['fast', 'cpu'])"])
+def test_one_adapter_reached_twice_is_no_conflict(site, tmp_path, adapter_source, measure):  # 2.5
+    rival(site, "a-fast", site.path, adapter_source)
+    # A second distribution that points to the same module, as a metapackage does, and the same metadata once more.
+    site.install("b-fast", entry_points={"fast": "a_fast_module"})
+    second = tmp_path / "second"
+    site.install("a-fast", version="0.9", entry_points={"fast": "a_fast_module"}, into=second)
+    found = site.run(RIVALS.format(first=measure), environment={"SECOND": str(second)})
+    assert (found["first"], found["later"]) == (["a-fast", 1], [])
+    assert site.imported() == ["fast"]
+
+
+def test_the_first_of_two_that_fails_holds_the_name(site, tmp_path, adapter_source):  # 2.5
+    site.install("a-fast", modules={"broken_module.py": "import nowhere"}, entry_points={"fast": "broken_module"})
+    rival(site, "b-fast", site.path, adapter_source)
+    first = """None
+    try:
+        hosted.triple(1, backend="fast")
+    except Exception as error:
+        first = str(error)
+    """
+    found = site.run(RIVALS.format(first=first), environment={"SECOND": str(tmp_path)})
+    assert "entry point 'fast' of distribution 'a-fast'" in found["first"]
+    assert len(found["conflicts"]) == 1
+    assert "holds it, although it cannot be loaded" in found["conflicts"][0]
+    assert site.imported() == ["fast"]  # By discover().
+
+
+def test_two_verified_products_of_one_trusted_name(site, tmp_path, adapter_source):  # 2.5, 3.2
+    site.install(
+        "host-of-two",
+        modules={
+            "host_of_two.py": """
+                from scverse_backends import BackendDispatcher
+                dispatcher = BackendDispatcher(
+                    entrypoint_group="hosted.backends", host_name="host_of_two",
+                    trusted_backends={"fast": {"distributions": ["a-fast", "b-fast"], "aliases": ["quick"]}},
+                )
+                settings = dispatcher.settings
+                @dispatcher.backend_dispatch
+                def triple(x): return ("cpu", x)
+                """
+        },
+    )
+    second = tmp_path / "second"
+    rival(site, "b-fast", site.path, adapter_source)
+    rival(site, "a-fast", second, adapter_source)
+    rival(site, "c-fast", site.path, adapter_source)  # An impostor.
+    program = RIVALS.replace("hosted", "host_of_two").format(first="host_of_two.triple(1, backend='quick')")
+    found = site.run(program, environment={"SECOND": str(second)})
+    assert found["first"] == ["a-fast", 1]
+    assert len(found["conflicts"]) == 1
+    assert (
+        "'a-fast' and entry point 'fast' of distribution 'b-fast' claim the backend name 'fast'"
+        in found["conflicts"][0]
+    )
+    assert site.imported() == ["fast", "fast"]

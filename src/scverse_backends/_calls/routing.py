@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from scverse_backends._calls.decision import Candidate, Decision
 from scverse_backends._foundation import log
 from scverse_backends._foundation.foreign import describe_error
@@ -59,7 +61,12 @@ class Routing:
                 if (backend.name, record.attribute) in state.running:
                     yield Candidate(CPU, f"{backend.name} is running it and asked the host in turn", runs_host=True)
                     return
-                plan = self._implementations.plan(record, backend)
+                plan = self._resolver.sought(
+                    (backend.name, record.attribute),
+                    source,
+                    partial(self._implementations.plan, record, backend),
+                    again=not choice.is_order,
+                )
             except (BackendLoadError, BackendNotInstalledError) as error:
                 if not choice.is_order:
                     raise
@@ -93,17 +100,12 @@ class Routing:
             raise error.rewritten(f"{error} {selected_by[source]}", source=source) from None
 
     def _of_that_name(self, name: str, source: str, *, in_turn: bool) -> Backend:
-        backend = (self._resolver.backend_in_turn if in_turn else self._resolver.backend)(name, source)
-        # In an order, a name may still be the one of an entry point whose backend calls itself otherwise.
-        if backend.name == name or (in_turn and backend.record.name == name):
+        if in_turn:
+            return self._resolver.backend_in_turn(name, source)
+        backend = self._resolver.backend(name, source)
+        if backend.name == name:
             return backend
-        raise UnknownBackendError(
-            f"The backend {name!r} that was selected for {self._warner.host} is gone, and {name!r} is another name of "
-            f"{backend.name!r} now. Select it anew if that is meant.",
-            host=self._warner.host,
-            backend=name,
-            source=source,
-        )
+        raise self._resolver.errors.gone(name, backend, source)
 
     def route(
         self,

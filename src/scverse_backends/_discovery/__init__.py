@@ -1,8 +1,9 @@
 """Which backends exist, whom the host trusts, and who answers to a name.
 
-The way through: ``entry_points`` reads the installed metadata, ``trust`` says what the host thinks of a record,
-``adapters`` loads one, ``answers`` decides who answers to which label, ``registry`` keeps all of them, ``resolver``
-turns what a user wrote into a backend or a selection.
+The way through: ``installed`` lists the metadata as records (``entry_points``), ``trust`` says what the host thinks of
+a record, ``adapters`` loads one, ``exports`` looks at what it exports, ``answers`` decides who answers to which label,
+``registry`` keeps all of them, ``resolver`` turns what a user wrote into a backend or a selection. Where that is wrong,
+``errors`` says what to do, and ``unrecognised`` looks for what was meant.
 
 Rules: nothing is imported that was not asked for; no lock is held while foreign code runs; whatever foreign code
 raises becomes a record, ``KeyboardInterrupt`` alone excepted.
@@ -12,4 +13,14 @@ A door: it imports nothing, since import time is a promise. Other rooms import o
 
 from __future__ import annotations
 
-DOOR = ["adapters", "answers", "entry_points", "exports", "registration", "registry", "resolver", "trust"]
+DOOR = [
+    "adapters",
+    "answers",
+    "entry_points",
+    "exports",
+    "installed",
+    "registry",
+    "resolver",
+    "trust",
+    "unrecognised",
+]

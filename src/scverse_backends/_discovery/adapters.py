@@ -9,6 +9,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from scverse_backends._discovery.exports import MISSING, static_lookup
+from scverse_backends._discovery.installed import is_editable
 from scverse_backends._foundation.foreign import describe_error, formatted, without_frames
 from scverse_backends._foundation.labels import COLLECTIONS, SETS, is_string, plain, problem
 from scverse_backends.exceptions import BackendLoadWarning
@@ -16,13 +17,15 @@ from scverse_backends.exceptions import BackendLoadWarning
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, Final
 
     from scverse_backends._discovery.entry_points import EntryPointRecord
     from scverse_backends._discovery.trust import Trust, TrustedBackend
     from scverse_backends.exceptions import BackendWarning
 
 _ALIASES_SHOWN = 5
+
+_MODULE_NAME: Final[Callable[[Any], object]] = ImportError.__dict__["name"].__get__
 
 UNLISTED = "the host does not list it as trusted"
 UNVERIFIABLE = "the host configured nothing to verify its provider by"
@@ -61,10 +64,12 @@ class Failure:
 
     __slots__ = ("advice", "error", "refused", "text", "traceback")
 
-    def __init__(self, text: str, *, error: BaseException | None = None, refused: bool = False) -> None:
+    def __init__(
+        self, text: str, *, error: BaseException | None = None, refused: bool = False, advice: str | None = None
+    ) -> None:
         self.text = text
         self.refused = refused
-        self.advice = "Ask its authors" if refused else "Repair or reinstall it"
+        self.advice = advice or ("Ask its authors" if refused else "Repair or reinstall it")
         self.traceback = ""
         self.error = error
         if error is not None:
@@ -118,7 +123,26 @@ def load(
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - SystemExit and the like must not end the user's session.
-        return Failure(f"it could not be loaded: {describe_error(error)}", error=error), []
+        text = f"it could not be loaded: {describe_error(error)}"
+        return Failure(text, error=error, advice=_what_is_missing(error, record)), []
+
+
+def _what_is_missing(error: BaseException, record: EntryPointRecord) -> str | None:
+    """Say what to do about a missing module that is installed and that this process cannot see.
+
+    An editable install adds a folder to the path of Python, or a finder, and both only when Python starts.
+    """
+    # Read past whatever a foreign class puts in their place.
+    name: object = _MODULE_NAME(error) if issubclass(type(error), ModuleNotFoundError) else None
+    if not is_string(name):
+        return None
+    missing = plain(name)
+    # The adapter's own module, or that of another distribution, which then mostly bears its name.
+    is_its_own = f"{record.module}.".startswith(f"{missing}.")
+    provider = record.distribution if is_its_own else missing.partition(".")[0]
+    if provider is None or not is_editable(provider):
+        return None
+    return f"{provider} is an editable install, which Python sees only when it starts. Restart Python"
 
 
 def _names(adapter: Any) -> tuple[object, object]:

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 from _thread import get_ident
 
-from scverse_backends._discovery.adapters import Backend, Failure
+from scverse_backends._discovery.adapters import Backend, Failure, Notice
+from scverse_backends._foundation.labels import normalize_distribution
+from scverse_backends.exceptions import BackendConflictWarning
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from scverse_backends._discovery.adapters import Notice
+    from collections.abc import Iterable
+
     from scverse_backends._discovery.entry_points import EntryPointRecord
     from scverse_backends._discovery.trust import TrustedBackend
+
+_REMOVING = ("uninstall", "unregister or uninstall", "unregister")
+"""How to be rid of one of two backends, by how many of them were registered by hand."""
 
 
 class Entry:
     """One entry point and what became of it."""
 
-    __slots__ = ("claims", "loading", "notices", "outcome", "record")
+    __slots__ = ("claims", "failed_in", "is_barred", "loading", "notices", "outcome", "record")
 
     def __init__(self, record: EntryPointRecord, claims: tuple[TrustedBackend, ...], refusal: str | None) -> None:
         self.record = record
+        self.is_barred = refusal is not None
+        """Whether metadata alone says that it is not to be used."""
+        self.failed_in: object = None
+        """What was installed when it failed to load."""
         self.claims = claims
         self.outcome: Backend | Failure | None = None if refusal is None else Failure(refusal, refused=True)
         self.notices: list[Notice] = []
@@ -61,6 +71,32 @@ def rank(name: str, trusted: TrustedBackend) -> int:
     return trusted.labels.index(name) if name in trusted.labels else len(trusted.labels)
 
 
+def in_order(entries: Iterable[Entry]) -> list[Entry]:
+    """Return entries in the order in which equals win: by the names of their distributions.
+
+    So neither the order of folders nor that of a listing decides. What was registered by hand comes last, and what says
+    nothing of its distribution stays where it was listed.
+    """
+    found = list(entries)
+    return sorted(found, key=_precedence) if len(found) > 1 else found
+
+
+def _precedence(entry: Entry) -> tuple[bool, bool, str]:
+    # Read from a file for each distribution, so asked only where more than one could win.
+    distribution = entry.record.distribution
+    return entry.record.by_hand, distribution is None, normalize_distribution(distribution or "")
+
+
+def conflict_notice(label: str, winner: Entry, loser: Entry, by_hand: int) -> Notice:
+    """Return the warning that two products claim one name, of which so many were registered by hand."""
+    verb = "holds it, although it cannot be loaded" if winner.failed else "answers to it"
+    return Notice(
+        BackendConflictWarning,
+        f"Both {winner.record.origin} and {loser.record.origin} claim the backend name {label!r}. "
+        f"The former {verb}; {_REMOVING[by_hand]} the one that you do not need.",
+    )
+
+
 def _assign(entries: tuple[Entry, ...]) -> tuple[dict[str, Backend | Entry], list[tuple[str, Entry, Entry]]]:
     """Decide who answers to which label, from everything that is loaded.
 
@@ -83,6 +119,7 @@ def _assign(entries: tuple[Entry, ...]) -> tuple[dict[str, Backend | Entry], lis
         conflicts.append((label, holder, entry))
         return False
 
+    entries = tuple(in_order(entry for entry in entries if isinstance(entry.outcome, Backend) or entry.failed))
     loaded = [(entry, entry.outcome) for entry in entries if isinstance(entry.outcome, Backend)]
     owned = [(entry, backend) for entry, backend in loaded if any(c.name == backend.name for c in entry.claims)]
     for entry, backend in sorted(owned, key=lambda pair: _claimed_rank(*pair)):

@@ -1,6 +1,6 @@
 """Which backends exist and in which state: a name or alias to its backend, importing as little as it can.
 
-Who answers to a label is a pure function of all adapters (``_answers.py``), so it never depends on what happens to be
+Who answers to a label is a pure function of all adapters (``answers``), so it never depends on what happens to be
 imported already. A label is settled early, without loading the rest, only where nothing else could change the answer.
 
 No lock is held while foreign code runs: adapters are loaded outside it, and the first outcome published is the one
@@ -12,22 +12,23 @@ from __future__ import annotations
 from _thread import RLock, get_ident
 
 from scverse_backends._discovery.adapters import UNLISTED, UNVERIFIABLE, Backend, Failure, Notice, load
-from scverse_backends._discovery.answers import NO_ANSWERS, Answers, Entry, rank
-from scverse_backends._discovery.entry_points import forget_finder_caches, list_entry_points
+from scverse_backends._discovery.answers import NO_ANSWERS, Answers, Entry, conflict_notice, in_order, rank
+from scverse_backends._discovery.installed import Installed, forget_finder_caches, list_entry_points
 from scverse_backends._foundation import log
-from scverse_backends.exceptions import BackendConflictWarning, BackendLoadWarning
+from scverse_backends.exceptions import BackendLoadWarning
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, KeysView
+    from collections.abc import Callable, Iterable, Iterator, KeysView
     from typing import Any
 
-    from scverse_backends._discovery.entry_points import EntryPointRecord, Listing
+    from scverse_backends._discovery.entry_points import EntryPointRecord
+    from scverse_backends._discovery.installed import Listing
     from scverse_backends._discovery.trust import Trust, TrustedBackend
 
 
-_REMOVING = ("uninstall", "unregister or uninstall", "unregister")
-"""How to be rid of one of two backends, by how many of them were registered by hand."""
+NEVER, IF_CHANGED, ALWAYS = "never", "if changed", "always"
+"""When an adapter that failed to load is tried again; changed is what else is installed."""
 
 
 class Registry:
@@ -45,6 +46,7 @@ class Registry:
         self._registered: tuple[Entry, ...] = ()
         self._shared: list[tuple[type, Any]] = []
         self._answers = NO_ANSWERS
+        self._installed = Installed()
         self.revision = 0
         """Grows when entry points come or go: what was looked for in vain before may be there now."""
 
@@ -71,6 +73,14 @@ class Registry:
             if found == name and entry.record.distribution is not None:
                 return entry.record.distribution, entry.record.version
         return None
+
+    def named(self, name: str) -> list[Entry]:
+        """Return the entry points of a name, the one with the best right to it first; refused ones do not count."""
+        return in_order(entry for entry in self.entries() if entry.record.name == name and not entry.is_barred)
+
+    def state(self) -> object:
+        """Return what is equal only while nothing came or went, here or among all that is installed."""
+        return self.revision, self._installed.state()
 
     def relist(self) -> bool:
         """Read the installed metadata again: something may have been installed a moment ago.
@@ -138,14 +148,25 @@ class Registry:
 
     # -- loading -----------------------------------------------------------------------------------------------------
 
-    def load(self, entry: Entry, *, again: bool = False, announce: bool = True) -> Backend | Failure | None:
-        """Load one entry point once; ``again`` gives one that failed another chance.
+    def load(self, entry: Entry, retry: str = NEVER, *, announce: bool = True) -> Backend | Failure | None:
+        """Load one entry point once.
 
-        Returns ``None`` where this very thread is loading it already: an adapter that asks for itself while it is
-        being imported is not found, and that is no failure of it.
+        Parameters
+        ----------
+        entry
+            The entry point.
+        retry
+            When one that failed gets another chance.
+        announce
+            Whether to tell that something changed, which the caller does otherwise.
+
+        Returns
+        -------
+        What became of it. ``None`` where this very thread is loading it already: an adapter that asks for itself while
+        it is being imported is not found, and that is no failure of it.
         """
         outcome = entry.outcome
-        if isinstance(outcome, Backend) or (outcome is not None and (outcome.refused or not again)):
+        if isinstance(outcome, Backend) or (outcome is not None and not self._deserves_another(entry, outcome, retry)):
             return outcome
         if entry.loading_here:
             return None
@@ -162,17 +183,24 @@ class Registry:
             finally:
                 # Again, since an interrupt between the two would make this thread never find the entry any more.
                 entry.loading.discard(thread)
+        failed_in = self._installed.state() if isinstance(result, Failure) else None
         with self._lock:
             if isinstance(entry.outcome, Backend):
                 return entry.outcome
             entry.outcome = result
             entry.notices = notices
+            entry.failed_in = failed_in
         if isinstance(result, Failure):
             _log_failure(entry, result)
         # A failure is news too: it holds the name, which somebody else may have answered to while it was loading.
         if announce:
             self._on_change()
         return result
+
+    def _deserves_another(self, entry: Entry, failure: Failure, retry: str) -> bool:
+        if failure.refused or retry == NEVER:
+            return False
+        return retry == ALWAYS or entry.failed_in != self._installed.state()
 
     def _read(self, entry: Entry) -> tuple[Backend | Failure, list[Notice]]:
         result, notices = load(entry.record, self.trust, entry.claims, self._share)
@@ -192,36 +220,40 @@ class Registry:
                 self._shared.append((adapter_class, instance))
             return instance
 
-    def load_all(self) -> None:
+    def load_all(self, retry: str = NEVER) -> None:
         """Load every entry point that has not been tried yet."""
         came = False
         try:
             for entry in self.entries():
                 before = entry.outcome
-                self.load(entry, announce=False)
+                self.load(entry, retry, announce=False)
                 came = came or entry.outcome is not before
         finally:
             # Once for all of them, since it makes every function look at every backend.
             if came:
                 self._on_change()
 
+    @property
+    def is_loading_here(self) -> bool:
+        """Whether this very thread is loading an adapter, which is asking for something."""
+        return any(entry.loading_here for entry in self.known_entries())
+
     # -- who answers to a name ---------------------------------------------------------------------------------------
 
-    def find(self, label: str) -> Backend | Entry | None:
+    def find(self, label: str, retry: str = ALWAYS) -> Backend | Entry | None:
         """Return who answers to a label that is no trusted one: a backend, the failed entry holding it, or nobody."""
-        for entry in self.entries():
-            if entry.record.name == label:
-                outcome = self.load(entry, again=True)
-                if isinstance(outcome, Backend) and outcome.name == label:
-                    return outcome
-                if entry.failed:
-                    return entry
+        for entry in self.named(label):
+            outcome = self.load(entry, retry)
+            if isinstance(outcome, Backend) and outcome.name == label:
+                return outcome
+            if entry.failed:
+                return entry
         self.load_all()
         return self._answered().table.get(label)
 
     def candidates(self, trusted: TrustedBackend) -> list[Entry]:
         """Return the entry points verified for a trusted backend, those that bear its name first."""
-        entries = [entry for entry in self.entries() if trusted in entry.claims]
+        entries = in_order(entry for entry in self.entries() if trusted in entry.claims)
         return sorted(entries, key=lambda entry: rank(entry.record.name, trusted))
 
     def _answered(self) -> Answers:
@@ -318,18 +350,23 @@ class Registry:
         ]
         for entry in self.known_entries():
             found += entry.notices
-        for label, winner, loser in self.conflicts():
-            first, second = winner.record.origin, loser.record.origin
-            verb = "holds it, although it cannot be loaded" if winner.failed else "answers to it"
-            by_hand = sum(entry in self._registered for entry in (winner, loser))
-            found.append(
-                Notice(
-                    BackendConflictWarning,
-                    f"Both {first} and {second} claim the backend name {label!r}. The former {verb}; "
-                    f"{_REMOVING[by_hand]} the one that you do not need.",
-                )
-            )
+        found += (self._conflict(*conflict) for conflict in self.conflicts())
         return found
+
+    def claimed_twice(self, names: Iterable[str]) -> Iterator[Notice]:
+        """Yield what metadata alone shows of the names that are about to be used: that others claim them too."""
+        owners = (self.trust.owner(name) for name in names)
+        labels = dict.fromkeys((*names, *(label for owner in owners if owner is not None for label in owner.labels)))
+        for label in labels:
+            named = self.named(label)
+            for loser in named[1:]:
+                # What is loaded says more, and of two entry points to one object none loses.
+                if loser.outcome is None and loser.record.value != named[0].record.value:
+                    yield self._conflict(label, named[0], loser)
+
+    def _conflict(self, label: str, winner: Entry, loser: Entry) -> Notice:
+        by_hand = sum(entry in self._registered for entry in (winner, loser))
+        return conflict_notice(label, winner, loser, by_hand)
 
 
 def _taken(entries: list[Entry], entry: Entry) -> Entry | None:

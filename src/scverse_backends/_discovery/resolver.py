@@ -1,27 +1,29 @@
-"""From what a user writes to what is selected: names, aliases and preference orders, and what is wrong with them."""
+"""From what a user gives to what is selected: names, aliases and preference orders, and adapters handed over."""
 
 from __future__ import annotations
 
 from scverse_backends._discovery.adapters import Backend, Failure
-from scverse_backends._discovery.entry_points import installed_version, search_path
-from scverse_backends._foundation.labels import CPU, did_you_mean, listing, normalize_distribution, plain, suggestions
+from scverse_backends._discovery.errors import Errors
+from scverse_backends._discovery.registry import ALWAYS, IF_CHANGED
+from scverse_backends._foundation.foreign import without_frames
+from scverse_backends._foundation.labels import CPU, plain
 from scverse_backends._foundation.place import worker
 from scverse_backends._selection.state import CPU_CHOICE, Choice
 from scverse_backends.exceptions import (
     BackendError,
     BackendLoadError,
     BackendNotInstalledError,
-    ReservedBackendError,
     UnknownBackendError,
     UntrustedBackendWarning,
 )
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from scverse_backends._discovery.answers import Entry
+    from scverse_backends._discovery.entry_points import RegisteredRecord
     from scverse_backends._discovery.registry import Registry
     from scverse_backends._discovery.trust import TrustedBackend
     from scverse_backends._foundation.warner import Warner
@@ -29,20 +31,35 @@ if TYPE_CHECKING:
 
 _ORDERS: tuple[type[Any], ...] = (list, tuple)
 
-_REFUSALS_SHOWN = 2
-
 
 class Resolver:
     """Turns names into backends and selections, for one dispatcher."""
 
-    __slots__ = ("_backends", "_choices", "_in_vain", "_registry", "_warner", "host", "warns_untrusted")
+    __slots__ = (
+        "_backends",
+        "_by_entry_point",
+        "_choices",
+        "_in_vain",
+        "_registry",
+        "_second_chances",
+        "_warner",
+        "errors",
+        "host",
+        "warns_untrusted",
+    )
 
     def __init__(self, host: str, registry: Registry, warner: Warner, *, warn_untrusted: bool) -> None:
         self.host = host
         self._choices: dict[tuple[tuple[str, ...], bool], Choice] = {((CPU,), False): CPU_CHOICE}
         self._backends: dict[str, Backend] = {}
-        self._in_vain: dict[str, tuple[int, object, BackendError]] = {}
+        self._by_entry_point: dict[str, Backend] = {}
+        """The backends of orders that are named by their entry points and call themselves otherwise."""
+        self._in_vain: dict[tuple[str, ...], tuple[object, BackendError]] = {}
+        """What was looked for and not found: what was installed then, and the error."""
+        self._second_chances: frozenset[str] = frozenset()
+        """Names that an order tries again, although nothing has changed that could be seen."""
         self._registry = registry
+        self.errors = Errors(host, registry)
         self._warner = warner
         self.warns_untrusted = warn_untrusted
 
@@ -50,6 +67,7 @@ class Resolver:
         """Resolve anew from now on: a backend came or went."""
         # A new one, so that a search which began before leaves what it finds in the old one.
         self._backends = {}
+        self._by_entry_point = {}
 
     @property
     def is_lasting(self) -> bool:
@@ -73,12 +91,7 @@ class Resolver:
             return self._interned((name,), is_order=False)
         if isinstance(value, _ORDERS):
             return self._order(value, source)
-        raise UnknownBackendError(
-            f"A backend is selected by a name or a list of names, not by {type(value).__name__}. "
-            f"Available: {self._available_text()}.",
-            host=self.host,
-            source=source,
-        )
+        raise self.errors.no_name(value, source)
 
     def _interned(self, names: tuple[str, ...], *, is_order: bool) -> Choice:
         return self._choices.setdefault((names, is_order), Choice(names, is_order=is_order))
@@ -95,24 +108,14 @@ class Resolver:
         names: list[str] = []
         for value in values:
             if CPU in names:
-                raise UnknownBackendError(
-                    f"Nothing can stand behind 'cpu' in an order of backends, since the host runs every call. "
-                    f"Leave out {value!r}.",
-                    host=self.host,
-                    source=source,
-                )
+                raise self.errors.after_cpu(value, source)
             if not isinstance(value, str) or not value:
-                raise self._unknown(value, source)
+                raise self.errors.unknown(value, source)
             name = self._known_name(plain(value), source)
-            self.ask_again(name)
             if name not in names:
                 names.append(name)
         if not names:
-            raise UnknownBackendError(
-                "The order of backends is empty. Give at least one name, or backend='cpu' for the host.",
-                host=self.host,
-                source=source,
-            )
+            raise self.errors.empty_order(source)
         return self._interned(tuple(names), is_order=True)
 
     def _known_name(self, name: str, source: str) -> str:
@@ -123,9 +126,16 @@ class Resolver:
         owner = self._registry.trust.owner(name)
         if owner is not None:
             return owner.name
-        if any(_may_be(entry, name) for entry in self._registry.entries()):
-            return name
-        return self.backend(name, source).name
+        named = self._registry.named(name)
+        if not named:
+            return self.backend(name, source).name
+        # An entry point's name is known, whatever its adapter calls itself.
+        if all(isinstance(entry.outcome, Backend) for entry in named):
+            try:
+                return self.backend_in_turn(name, source).name
+            except BackendLoadError:
+                pass  # What the order comes to at this name, its calls say.
+        return name
 
     # -- backends ----------------------------------------------------------------------------------------------------
 
@@ -137,102 +147,153 @@ class Resolver:
         UnknownBackendError, ReservedBackendError, BackendNotInstalledError, BackendLoadError
             If none does, saying why and what to do.
         """
+        return self.sought((name,), source, lambda: self._backend(name, source), again=True)
+
+    def backend_in_turn(self, name: str, source: str) -> Backend:
+        """Return the backend of an order whose turn has come.
+
+        Raises
+        ------
+        UnknownBackendError, ReservedBackendError, BackendNotInstalledError, BackendLoadError
+            As for :meth:`backend`. Of a name that is known, one of the last two, and the order goes on.
+        """
+        return self.sought((name,), source, lambda: self._known_backend(name, source), again=False)
+
+    def sought[T](self, key: tuple[str, ...], source: str, find: Callable[[], T], *, again: bool) -> T:
+        """Find something, unless that was tried in vain before and may not be tried again.
+
+        An import may take seconds to fail. So the calls of an order do not pay for it again, unless the name was asked
+        for alone, everything was listed, or something was installed in the meantime.
+
+        Parameters
+        ----------
+        key
+            What is looked for, for instance the names of a backend and of a function that it may provide lazily.
+        source
+            Where the selection came from.
+        find
+            Looks for it.
+        again
+            Whether to look in any case.
+
+        Raises
+        ------
+        BackendError
+            What ``find`` raises, or raised before.
+        """
+        in_vain = self._in_vain.get(key)
+        if in_vain is not None and not again and in_vain[0] == self._registry.state():
+            known = in_vain[1]
+            raise known.rewritten(str(known), source=source) from known.__cause__
+        try:
+            found = find()
+        except (BackendLoadError, BackendNotInstalledError) as error:
+            # An adapter that asks for itself while it is loaded is not there yet, and will be. And who asks alone sees
+            # the error with its traceback, which nothing may hold on to.
+            if not again and not self._registry.is_loading_here:
+                copy = error.rewritten(str(error), source=source)
+                copy.__cause__ = error.__cause__
+                without_frames(copy)
+                self._in_vain[key] = self._registry.state(), copy
+            raise
+        if in_vain is not None:
+            self._in_vain.pop(key, None)
+        return found
+
+    def _backend(self, name: str, source: str, *, retry: str = ALWAYS) -> Backend:
         self._registry.entries()  # Another listing function makes this forget what it knows.
         backends = self._backends
         backend = backends.get(name)
         if backend is None:
             try:
-                backend = self._find(name, source)
+                backend = self._find(name, source, retry)
             except BackendError as error:
-                self.tell()
+                self.tell(name)
                 here = worker()
                 if here is None:
                     raise
                 raise error.on_worker(here) from error.__cause__
             # Where something changed meanwhile, this is no longer the cache, and the next one looks for itself.
             backends[name] = backend
-            self._in_vain.pop(backend.name, None)
-            self.tell()
+            self.tell(name, backend.name, backend.record.name)
         return backend
 
-    def backend_in_turn(self, name: str, source: str) -> Backend:
-        """Return the backend of an order whose turn has come.
-
-        What was looked for in vain is not looked for again at each call, only when it is asked for again.
-
-        Raises
-        ------
-        UnknownBackendError, ReservedBackendError, BackendNotInstalledError, BackendLoadError
-            As for :meth:`backend`.
-        """
-        revision, _, known = self._in_vain.get(name, (0, None, None))
-        if known is not None and revision == self._registry.revision:
-            raise known.rewritten(str(known), source=source) from known.__cause__
+    def _known_backend(self, name: str, source: str) -> Backend:
+        """Return the backend of a name that an order took for known, be it only for an entry point of that name."""
+        self._registry.entries()  # Another listing function makes this forget what it knows.
+        by_entry_point = self._by_entry_point
+        if name in by_entry_point:
+            return by_entry_point[name]
         try:
-            return self.backend(name, source)
-        except (BackendLoadError, BackendNotInstalledError) as error:
-            # A copy, since the one that is raised collects the frames it passes through.
-            copy = error.rewritten(str(error), source=source)
-            copy.__cause__ = error.__cause__
-            self._in_vain[name] = self._registry.revision, search_path(), copy
+            retry = ALWAYS if name in self._second_chances else IF_CHANGED
+            self._second_chances -= {name}
+            backend = self._backend(name, source, retry=retry)
+        except UnknownBackendError as error:
+            named = self._registry.named(name)
+            for entry in named:
+                if isinstance(entry.outcome, Backend) and not self._registry.shadowed(entry.outcome):
+                    by_entry_point[name] = entry.outcome
+                    return entry.outcome
+            if named:
+                raise self.errors.not_of_that_name(name, named[0], source) from error
             raise
-
-    def ask_again(self, name: str) -> None:
-        """Let a name of an order be looked for again, since it is explicitly asked for."""
-        _, path, error = self._in_vain.get(name, (0, None, None))
-        # A call in a loop asks each time, and reading all metadata takes longer than most calls.
-        if not isinstance(error, BackendNotInstalledError) or path != search_path():
-            self._in_vain.pop(name, None)
+        if backend.name != name and not self._registry.named(name):
+            raise self.errors.gone(name, backend, source)
+        return backend
 
     def load_all(self) -> None:
         """Load everything, for who asks for a listing; what was not there before may have come since."""
         if self._in_vain or not self._registry.is_complete:
+            # Whoever looks at what there is may have repaired it, so orders try once more.
+            self._second_chances |= {name for name, *_ in self._in_vain}
+            self._in_vain.clear()
             self._registry.relist()
-        self._registry.load_all()
+        self._registry.load_all(IF_CHANGED)
 
-    def tell(self) -> None:
-        """Warn of what has become known of adapters and metadata; none of it is what the user asked for."""
-        for notice in self._registry.notices():
+    def tell(self, *names: str) -> None:
+        """Warn of what has become known of adapters and metadata; none of it is what the user asked for.
+
+        Parameters
+        ----------
+        *names
+            What is about to be used, which the metadata alone may show to be claimed twice.
+        """
+        for notice in (*self._registry.notices(), *self._registry.claimed_twice(names)):
             self._warner.warn_aside(("notice", notice.message), notice.category(notice.message))
 
-    def _find(self, name: str, source: str) -> Backend:
+    def _find(self, name: str, source: str, retry: str) -> Backend:
         self._check_reserved(name, source)
         owner = self._registry.trust.owner(name)
-        answer = self._look(name, owner)
+        answer = self._look(name, owner, retry)
         # The package may have been installed or replaced a moment ago.
         if not isinstance(answer, Backend) and self._registry.relist():
-            answer = self._look(name, owner)
+            answer = self._look(name, owner, retry)
         if isinstance(answer, Backend):
             return answer
         if answer is not None:
             failure = answer.outcome
             if not isinstance(failure, Failure):
-                return self._find(name, source)  # Another thread has tried it again in the meantime, and succeeded.
-            raise self._load_error(name, answer, failure, source)
+                return self._find(name, source, retry)  # Another thread has tried again in the meantime, and succeeded.
+            raise self.errors.failed(name, answer, failure, source)
         if owner is not None:
-            raise self.not_verified(name, owner, source)
+            raise self.errors.not_verified(name, owner, source)
         for entry in self._registry.known_entries():
             refusal = entry.outcome
             if entry.record.name == name and isinstance(refusal, Failure):
-                raise self._refused_error(name, entry, refusal, source)
-        raise self._unknown(name, source)
+                raise self.errors.refused(name, entry, refusal, source)
+        raise self.errors.unknown(name, source)
 
-    def _look(self, name: str, owner: TrustedBackend | None) -> Backend | Entry | None:
-        return self._registry.find(name) if owner is None else self._trusted(owner)
+    def _look(self, name: str, owner: TrustedBackend | None, retry: str) -> Backend | Entry | None:
+        return self._registry.find(name, retry) if owner is None else self._trusted(owner, retry)
 
     def _check_reserved(self, name: str, source: str) -> None:
         message = self._registry.trust.reserved_message(name)
         if message is not None:
-            raise ReservedBackendError(
-                f"The backend name {name!r} is reserved by {self.host}. {message}",
-                host=self.host,
-                backend=name,
-                source=source,
-            )
+            raise self.errors.reserved(name, message, source)
 
-    def _trusted(self, owner: TrustedBackend) -> Backend | None:
+    def _trusted(self, owner: TrustedBackend, retry: str) -> Backend | None:
         for entry in self._registry.candidates(owner):
-            outcome = self._registry.load(entry, again=True)
+            outcome = self._registry.load(entry, retry)
             if isinstance(outcome, Backend) and outcome.name == owner.name:
                 return outcome
         if owner.verifiable:
@@ -256,138 +317,64 @@ class Resolver:
             ),
         )
 
-    # -- what is wrong -----------------------------------------------------------------------------------------------
+    # -- adapters without an entry point -----------------------------------------------------------------------------
 
-    def _available(self) -> list[str]:
-        self._registry.load_all()
-        return sorted(self._registry.answers())
+    def register(self, record: RegisteredRecord) -> str:
+        """Make an adapter known that was handed over as an object, and return its canonical name.
 
-    def _available_text(self) -> str:
-        return listing([CPU, *self._available()])
-
-    def _failed_names(self) -> tuple[str, ...]:
-        return tuple(entry.record.name for entry in self._registry.known_entries() if entry.failed)
-
-    def _unknown(self, name: object, source: str) -> BackendError:
-        available = self._available()
-        if not isinstance(name, str) or not name.strip():
-            return UnknownBackendError(
-                f"A backend name must be a non-empty string, not {name!r:.60}. Available: {self._available_text()}.",
-                host=self.host,
-                source=source,
-            )
-        likely = self._provided_by(name) or suggestions(name, [CPU, *available, *self._installable()])
-        failed = self._failed_names()
-        may_be = (
-            f" It may be a name of {listing(failed)}, which failed to load: settings.backends() shows why."
-            if failed
-            else ""
-        )
-        unread = "".join(f" Installed metadata is broken: {text}." for text in self._registry.metadata_problems[:1])
-        several = " Several names are a list, backend=['a', 'b']." if "," in name else ""
-        return UnknownBackendError(
-            f"Unknown backend {name!r:.140} for {self.host}.{several}{did_you_mean(likely)} "
-            f"Available: {self._available_text()}.{may_be}{unread}",
-            host=self.host,
-            backend=name,
-            suggestions=likely,
-            failed=failed,
-            source=source,
-        )
-
-    def _provided_by(self, distribution: str) -> tuple[str, ...]:
-        """Return the backends that an installed distribution provides, whose name users know from installing it."""
-        wanted = normalize_distribution(distribution)
-        installed = [(one.name, one.distribution) for one in self._registry.available()]
-        return tuple(name for name, provider in installed if provider and normalize_distribution(provider) == wanted)
-
-    def _installable(self) -> Iterable[str]:
-        """Yield the names of trusted backends that could be installed; one that is there and fails is none."""
-        for owner in self._registry.trust.trusted:
-            if not self._registry.candidates(owner):
-                yield from owner.labels
-
-    def _load_error(self, name: str, entry: Entry, failure: Failure, source: str) -> BackendError:
-        error = BackendLoadError(
-            f"Backend {name!r} ({entry.record.origin}) cannot be used: {failure.text}. "
-            f"{failure.advice}, or use backend='cpu'.",
-            host=self.host,
-            backend=name,
-            distribution=entry.record.distribution,
-            failed=() if failure.refused else (entry.record.name,),
-            source=source,
-        )
-        error.__cause__ = failure.error
-        return error
-
-    def _refused_error(self, name: str, entry: Entry, failure: Failure, source: str) -> BackendError:
-        return UnknownBackendError(
-            f"Backend {name!r} ({entry.record.origin}) is refused: {failure.text}. "
-            f"Available: {self._available_text()}.",
-            host=self.host,
-            backend=name,
-            distribution=entry.record.distribution,
-            source=source,
-        )
-
-    def not_verified(self, name: str, owner: TrustedBackend, source: str) -> BackendError:
-        """Say why a trusted backend cannot be used: it failed, it is misnamed, or it is not installed."""
-        verified = [(entry, entry.outcome) for entry in self._registry.candidates(owner)]
-        for entry, outcome in verified:
-            if isinstance(outcome, Failure):
-                return self._load_error(name, entry, outcome, source)
-        for entry, outcome in verified:
-            if isinstance(outcome, Backend):
-                return BackendLoadError(
-                    f"Backend {name!r} cannot be used: {entry.record.origin} is trusted to provide it, but "
-                    f"its adapter calls itself {outcome.name!r}. Tell its authors, or use backend='cpu'.",
-                    host=self.host,
-                    backend=name,
-                    distribution=entry.record.distribution,
-                    source=source,
+        Raises
+        ------
+        ValueError
+            If it breaks the rules, or a backend of that name is there already.
+        """
+        registry = self._registry
+        # Whoever was installed a moment ago was there first.
+        registry.relist()
+        before = registry.known_entries()
+        entry = registry.read(record)
+        outcome = entry.outcome
+        if not isinstance(outcome, Backend):
+            text = outcome.text if isinstance(outcome, Failure) else "it is being loaded"
+            cause = outcome.error if isinstance(outcome, Failure) else None
+            raise ValueError(f"The adapter cannot be registered: {text}.") from cause
+        if not any(_adapter_of(known) is outcome.adapter for known in before):
+            taken = [known for known in registry.entries() if _bears(known, outcome.name)]
+            if taken:
+                by_hand = taken[0] in registry.registered()
+                hint = f"unregister({outcome.name!r}) first" if by_hand else "give the adapter another name"
+                raise ValueError(
+                    f"The adapter cannot be registered: {taken[0].record.origin} bears the name {outcome.name!r} "
+                    f"already. Please {hint}."
                 )
-        reasons = self._refusals(owner)
-        for distribution in owner.distributions:
-            version = installed_version(distribution)
-            if version is not None:
-                why = reasons or f" It registers nothing under {self._registry.group!r}."
-                return BackendNotInstalledError(
-                    f"Backend {name!r} is not available: {distribution} {version} is installed, but does not provide "
-                    f"it.{why} Try: pip install --upgrade {distribution}",
-                    host=self.host,
-                    backend=name,
-                    distribution=distribution,
-                    source=source,
-                )
-        hint = (
-            f"Install it with: pip install {owner.distributions[0]}"
-            if owner.distributions
-            else f"The documentation of {self.host} says which package provides it."
-        )
-        return BackendNotInstalledError(
-            f"Backend {name!r} is known to {self.host} but not installed.{reasons} {hint}",
+            registry.add(entry)
+        self.tell()
+        return outcome.name
+
+    def unregister(self, name: str) -> None:
+        """Take a registered adapter out again.
+
+        Raises
+        ------
+        UnknownBackendError
+            If no registered adapter answers to the name.
+        """
+        for entry in self._registry.registered():
+            outcome = entry.outcome
+            # The canonical name is one adapter's only; of an alias, several may have wanted to be the owner.
+            if isinstance(outcome, Backend) and (outcome.name == name or self._registry.answers().get(name) is outcome):
+                self._registry.remove(entry)
+                return
+        raise UnknownBackendError(
+            f"No adapter is registered under {name!r}. Backends that are installed are uninstalled with pip.",
             host=self.host,
             backend=name,
-            distribution=owner.distributions[0] if owner.distributions else None,
-            source=source,
         )
 
-    def _refusals(self, owner: TrustedBackend) -> str:
-        """Say which entry points seem to be the trusted backend without being it."""
-        trust = self._registry.trust
-        refused = [
-            f" The {entry.record.origin} was refused: {why}."
-            for entry in self._registry.known_entries()
-            if owner not in entry.claims
-            and (trust.impersonates(entry.record) is owner or owner.from_distribution(entry.record))
-            if (why := "; ".join(owner.mismatches(entry.record)))
-        ]
-        return "".join(refused[:_REFUSALS_SHOWN])
 
-
-def _may_be(entry: Entry, name: str) -> bool:
-    """Whether an entry point of an order's name is, or may still turn out to be, the backend of that name."""
-    if entry.record.name != name:
-        return False
+def _bears(entry: Entry, name: str) -> bool:
     outcome = entry.outcome
-    return outcome.name == name if isinstance(outcome, Backend) else outcome is None or not outcome.refused
+    return outcome.name == name if isinstance(outcome, Backend) else entry.record.name == name
+
+
+def _adapter_of(entry: Entry) -> Any:
+    return entry.outcome.adapter if isinstance(entry.outcome, Backend) else None

@@ -99,9 +99,6 @@ def explain(decider: Decider, record: Dispatched, backend: object) -> Explanatio
         names: Any = requested
         shown = tuple(map(str, names)) if isinstance(requested, (list, tuple)) else str(requested)
         return Explanation(name, shown, error.source or "argument", None, str(error))
-    # What was passed over may have been installed since.
-    for one in choice.names:
-        decider.resolver.ask_again(one)
     steps = _Steps()
     _walk(decider, record, choice, source, state, steps)
     return Explanation(name, choice.reading, source, steps.executes, steps.sentence(), tuple(steps.found))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from scverse_backends._discovery.adapters import Backend, Failure
 from scverse_backends._discovery.exports import declares
+from scverse_backends._discovery.unrecognised import unrecognised
 from scverse_backends._foundation.foreign import describe_error
 from scverse_backends._foundation.record import Record
 from scverse_backends._foundation.table import Row, Table
@@ -114,12 +115,12 @@ def _row(info: BackendInfo) -> Row:
 class BackendTable(Sequence[BackendInfo]):
     """The backends of one host. Prints as a table, and shows as one in notebooks."""
 
-    __slots__ = ("_host", "_infos", "_problems")
+    __slots__ = ("_host", "_infos", "_notes")
 
-    def __init__(self, host: str, infos: Iterable[BackendInfo], problems: Iterable[str] = ()) -> None:
+    def __init__(self, host: str, infos: Iterable[BackendInfo], notes: Iterable[str] = ()) -> None:
         self._host = host
         self._infos = tuple(infos)
-        self._problems = tuple(problems)
+        self._notes = tuple(notes)
 
     if TYPE_CHECKING:
 
@@ -142,7 +143,7 @@ class BackendTable(Sequence[BackendInfo]):
             if info.state == "available" and info.reason is not None:
                 untrusted.setdefault(info.reason, []).append(info.name)
         notes = [f"Not trusted, since {reason}: {', '.join(names)}." for reason, names in untrusted.items()]
-        notes += [f"Installed metadata is broken: {text}." for text in self._problems]
+        notes += self._notes
         return Table(title, headers, [_row(info) for info in self._infos], notes=notes, names=_NAMES)
 
     def __repr__(self) -> str:
@@ -158,7 +159,10 @@ def backend_table(host: str, registry: Registry, resolver: Resolver, records: It
     names = sorted({(record.attribute, record.name) for record in records})
     infos = [*_installed(registry, names), *_missing(registry, resolver)]
     found = sorted(infos, key=lambda info: (info.name, info.distribution or ""))
-    return BackendTable(host, found, registry.metadata_problems)
+    notes = [f"Installed metadata is broken: {text}." for text in registry.metadata_problems]
+    if not registry.known_entries():
+        notes += unrecognised(host, registry.group)
+    return BackendTable(host, found, notes)
 
 
 def _installed(registry: Registry, names: list[tuple[str, str]]) -> Iterator[BackendInfo]:
@@ -250,7 +254,7 @@ def _missing(registry: Registry, resolver: Resolver) -> Iterator[BackendInfo]:
         candidates = registry.candidates(owner)
         if owner.name in present or any(entry.failed or entry.loading_here for entry in candidates):
             continue
-        why = resolver.not_verified(owner.name, owner, "default")
+        why = resolver.errors.not_verified(owner.name, owner, "default")
         distribution = owner.distributions[0] if owner.distributions else None
         installed = isinstance(why, BackendLoadError)
         yield BackendInfo(

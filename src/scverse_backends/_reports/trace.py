@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from scverse_backends._discovery.entry_points import installed_version, provider_of
+from scverse_backends._discovery.installed import installed_version, provider_of
 from scverse_backends._foundation.amounts import count, duration
 from scverse_backends._foundation.labels import CPU
 from scverse_backends._foundation.table import Row, Table
