@@ -92,6 +92,7 @@ class BackendDispatcher:
         module = str(creator.get("__name__", "__main__"))
         self._machinery = Machinery(host_name, entrypoint_group, module, trust, untrusted, _parameter_names(never_drop))
         self._key = enlist(self, module, entrypoint_group, host_name, creator.get("__spec__"))
+        self._machinery.owner = self
         self._machinery.reference = (restore, (self._key, "_machinery"))
         reference = (restore, (self._key, "settings"))
         self._settings = Settings(host_name, self._machinery.selection, self._machinery, reference)

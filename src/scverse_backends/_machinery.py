@@ -71,6 +71,7 @@ class Machinery:
         "group",
         "host",
         "never_drop",
+        "owner",
         "reference",
         "selection",
         "trust",
@@ -96,6 +97,8 @@ class Machinery:
         self.selection.reference = (selection_of, (self,))
         self.reference: tuple[Any, ...] = ()
         """What it is restored by in another process, set by the dispatcher."""
+        self.owner: object = None
+        """The dispatcher, which lives as long as its settings and functions do: they are restored through it."""
         self._parts: dict[str, Any] = {}
         self._makers: tuple[Maker, Maker] | None = None
         self._building = RLock()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import pickle
 import sys
 
+import cloudpickle
 import pytest
 
 from scverse_backends import BackendDispatcher
@@ -113,3 +115,21 @@ def test_a_forked_child_opens_the_locks_of_every_dispatcher():  # 2.9
     _after_fork()
     assert entry.loading == set()
     assert dispatcher._machinery.registry._lock is not lock
+
+
+def test_a_dispatcher_lives_as_long_as_its_settings_and_functions():  # 1.7
+    def host():
+        dispatcher = BackendDispatcher(entrypoint_group="kept.backends", host_name="kept")
+        return dispatcher.settings, dispatcher.backend_dispatch(lambda x: x)
+
+    settings, function = host()
+    gc.collect()
+    assert pickle.loads(pickle.dumps(settings)) is settings
+    copy = cloudpickle.loads(cloudpickle.dumps(function))
+    assert copy(1) == 1
+    del settings
+    gc.collect()
+    assert cloudpickle.loads(cloudpickle.dumps(function))(2) == 2
+    del function, copy
+    gc.collect()
+    assert "kept" not in [key[2] for key, _ in live_dispatchers()]
