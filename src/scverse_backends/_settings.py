@@ -318,7 +318,8 @@ class Settings:
         else:
             choice, source = found.value
             shown = f"backend={choice.reading!r} ({source})"
-        return f"<settings of {self._host}: {shown}, fallback={selection.fallback()!r}>"
+        late = selection.too_late()
+        return f"<settings of {self._host}: {shown}, fallback={selection.fallback()!r}{f'. {late}' if late else ''}>"
 
     def __copy__(self) -> Settings:
         return self

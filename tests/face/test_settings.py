@@ -19,6 +19,7 @@ import pytest
 
 from scverse_backends import BackendDispatcher
 from scverse_backends.exceptions import BackendLoadError, BackendNotInstalledError, UnknownBackendError
+from scverse_backends.testing import isolated, temporary_backend
 
 numbers = count()
 
@@ -36,6 +37,13 @@ class Other:
 
     def where(self, x=0):
         return "other"
+
+
+class Third:
+    name = "third"
+
+    def where(self, x=0):
+        return "third"
 
 
 class Empty:
@@ -550,6 +558,73 @@ def test_the_environment_is_read_once_on_first_need(with_variable, monkeypatch):
     host.settings.backend = "other"
     del host.settings.backend
     assert host.settings.backend == "fast"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        (
+            None,
+            "fast",
+            "became 'fast' after it was read, which comes too late. Write settings.backend = 'fast' instead.",
+        ),
+        ("other", " fast", "became 'fast' after it was read, which comes too late. Write settings.backend = 'fast' "),
+        ("other", None, "was removed after it was read, which comes too late. Write settings.backend = 'cpu' instead."),
+        ("other", " ", "was removed after it was read, which comes too late."),
+        ("nothing", "fast", "became 'fast' after it was read"),
+        ("other", "other", None),
+        ("other", "other\t", None),
+        (None, "  ", None),
+    ],
+)
+def test_a_variable_that_changes_too_late(with_variable, monkeypatch, before, after, told):  # 1.5
+    host, name = with_variable(before or "")
+    if before is None:
+        monkeypatch.delenv(name)
+    reads = lambda: (repr(host.settings), str(host.settings.explain(host.where)))  # noqa: E731 - both say it.
+    assert not any("too late" in text for text in reads())
+    runs = before if before == "other" else "cpu"
+    if after is None:
+        monkeypatch.delenv(name)
+    else:
+        monkeypatch.setenv(name, after)
+    for text in reads():
+        shown = " ".join(text.split())
+        assert (f"The environment variable {name} {told}" in shown) if told is not None else ("too late" not in shown)
+    explanation = host.settings.explain(host.where, "fast")
+    assert explanation.executes == "fast"
+    assert (explanation.note is not None) is (told is not None)
+    if before != "nothing":
+        assert host.where() == runs
+        assert host.settings.backend == runs
+    # What a scope, an assignment or the call itself selects is none of its business.
+    with host.settings.use_backend("fast"):
+        assert host.where() == "fast"
+
+
+@pytest.mark.parametrize("selected", [False, True])
+def test_a_block_of_a_test_reads_the_variable_anew(with_variable, monkeypatch, selected):  # 1.5, 8.3
+    host, name = with_variable("")
+    outside = "cpu"
+    if selected:
+        outside = host.settings.backend = "other"
+    assert host.where() == host.where() == outside
+    with isolated(host.dispatcher):
+        monkeypatch.setenv(name, "fast")
+        assert host.where() == ("other" if selected else "fast")
+        assert "too late" not in repr(host.settings)
+        with temporary_backend(
+            host.dispatcher, type("Third", (), {"name": "third", "where": lambda self, x=0: "third"})
+        ):
+            monkeypatch.setenv(name, "third")
+            assert host.where() == ("other" if selected else "third")
+        assert host.where() == ("other" if selected else "fast")
+        host.settings.backend = "fast"
+        assert host.where() == "fast"
+    assert host.where() == host.where() == outside
+    assert "too late" in repr(host.settings) or selected
+    host.settings.backend = "fast"
+    assert host.where() == "fast"
 
 
 @pytest.mark.parametrize("value", ["nothing", "cpu,fast", ",", "fast,nothing"])

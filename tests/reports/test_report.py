@@ -225,6 +225,24 @@ def test_lazily_provided_functions_are_not_loaded():
     assert set(Lazy.asked) <= {"aliases"}
 
 
+def test_functions_that_became_known_by_being_used():  # 7.1
+    class Lazy:
+        name = "lazy"
+
+        def __getattr__(self, name):
+            if name == "embed":
+                return ran("lazy")
+            raise AttributeError(name)
+
+    host = Host([Point("lazy", Lazy), Point("other", lambda: adapter("other"))])
+    assert host.backend("lazy").functions == ()
+    assert host.embed(backend="lazy") == "lazy"
+    assert host.backend("lazy").functions == ("embed",)
+    host.dispatcher.register(adapter("more"))  # Everything is looked at anew.
+    assert host.backend("lazy").functions == ("embed",)
+    assert host.backend("other").functions == ()
+
+
 def test_records_are_frozen(lab):
     info = lab.backend("fast")
     for field in info.__match_args__:

@@ -39,16 +39,19 @@ class Explanation(Record):
     steps
         What each name of the selection comes to, in order: pairs of a name and a sentence. Empty where the selection
         itself is wrong.
+    note
+        What else a user should know, for instance that the environment variable was set too late.
     """
 
-    __slots__ = ("executes", "function", "reason", "requested", "source", "steps")
-    __match_args__: tuple[str, ...] = ("function", "requested", "source", "executes", "reason", "steps")
+    __slots__ = ("executes", "function", "note", "reason", "requested", "source", "steps")
+    __match_args__: tuple[str, ...] = ("function", "requested", "source", "executes", "reason", "steps", "note")
     function: str
     requested: str | tuple[str, ...]
     source: str
     executes: str | None
     reason: str
     steps: tuple[tuple[str, str], ...]
+    note: str | None
 
     def __init__(
         self,
@@ -58,8 +61,9 @@ class Explanation(Record):
         executes: str | None,
         reason: str,
         steps: tuple[tuple[str, str], ...] = (),
+        note: str | None = None,
     ) -> None:
-        self._fill(function, requested, source, executes, reason, steps)
+        self._fill(function, requested, source, executes, reason, steps, note)
 
     def _title(self) -> str:
         names = (self.requested,) if isinstance(self.requested, str) else self.requested
@@ -69,12 +73,17 @@ class Explanation(Record):
         return f"{self.function}: {ends} (requested: {requested}, by {self.source})"
 
     def _table(self) -> Table:
+        notes = [self.note] if self.note is not None else []
         if not self.steps:
-            return Table(self._title(), (), (), notes=[self.reason])
-        return Table(self._title(), ("backend", "what it comes to"), map(Row, self.steps), names=["backend"])
+            return Table(self._title(), (), (), notes=[self.reason, *notes])
+        return Table(
+            self._title(), ("backend", "what it comes to"), map(Row, self.steps), notes=notes, names=["backend"]
+        )
 
     def __str__(self) -> str:
         line = f"{self._title()}. {self.reason}"
+        if self.note is not None:
+            return self._table().text()
         return line if len(line) <= width() and line.isprintable() else self._table().text()
 
     def __repr__(self) -> str:
@@ -98,10 +107,11 @@ def explain(decider: Decider, record: Dispatched, backend: object) -> Explanatio
         requested = backend if backend is not None else selection.environment()
         names: Any = requested
         shown = tuple(map(str, names)) if isinstance(requested, (list, tuple)) else str(requested)
-        return Explanation(name, shown, error.source or "argument", None, str(error))
+        return Explanation(name, shown, error.source or "argument", None, str(error), note=selection.too_late())
     steps = _Steps()
     _walk(decider, record, choice, source, state, steps)
-    return Explanation(name, choice.reading, source, steps.executes, steps.sentence(), tuple(steps.found))
+    sentence, found = steps.sentence(), tuple(steps.found)
+    return Explanation(name, choice.reading, source, steps.executes, sentence, found, selection.too_late())
 
 
 class _Steps:

@@ -156,8 +156,8 @@ class BackendTable(Sequence[BackendInfo]):
 def backend_table(host: str, registry: Registry, resolver: Resolver, records: Iterable[Dispatched]) -> BackendTable:
     """Return what is known of every backend, loading the adapters but not their lazily provided functions."""
     resolver.load_all()
-    names = sorted({(record.attribute, record.name) for record in records})
-    infos = [*_installed(registry, names), *_missing(registry, resolver)]
+    ordered = sorted(records, key=lambda record: (record.attribute, record.name))
+    infos = [*_installed(registry, ordered), *_missing(registry, resolver)]
     found = sorted(infos, key=lambda info: (info.name, info.distribution or ""))
     notes = [f"Installed metadata is broken: {text}." for text in registry.metadata_problems]
     if not registry.known_entries():
@@ -165,7 +165,7 @@ def backend_table(host: str, registry: Registry, resolver: Resolver, records: It
     return BackendTable(host, found, notes)
 
 
-def _installed(registry: Registry, names: list[tuple[str, str]]) -> Iterator[BackendInfo]:
+def _installed(registry: Registry, records: list[Dispatched]) -> Iterator[BackendInfo]:
     answers = registry.answers()
     seen: list[object] = []
     for entry in registry.known_entries():
@@ -174,12 +174,12 @@ def _installed(registry: Registry, names: list[tuple[str, str]]) -> Iterator[Bac
             if any(outcome.adapter is adapter for adapter in seen):
                 continue  # One adapter reached through two entry points.
             seen.append(outcome.adapter)
-            yield _loaded(entry, outcome, answers, names)
+            yield _loaded(entry, outcome, answers, records)
         elif isinstance(outcome, Failure) and not entry.loading_here:
             yield _unusable(entry, outcome)
 
 
-def _loaded(entry: Entry, backend: Backend, answers: dict[str, Backend], names: list[tuple[str, str]]) -> BackendInfo:
+def _loaded(entry: Entry, backend: Backend, answers: dict[str, Backend], records: list[Dispatched]) -> BackendInfo:
     record = entry.record
     if answers.get(backend.name) is not backend:
         return BackendInfo(
@@ -204,8 +204,13 @@ def _loaded(entry: Entry, backend: Backend, answers: dict[str, Backend], names: 
         reason=backend.untrusted_reason,
         state="available",
         error=None,
-        functions=tuple(dict.fromkeys(shown for asked, shown in names if declares(backend.adapter, asked))),
+        functions=tuple(dict.fromkeys(record.name for record in records if _implements(backend, record))),
     )
+
+
+def _implements(backend: Backend, record: Dispatched) -> bool:
+    # What an adapter provides when it is asked, and does not declare, is known once it has been used.
+    return declares(backend.adapter, record.attribute) or record.sources.get(backend.name) is backend
 
 
 def _unusable(entry: Entry, failure: Failure) -> BackendInfo:

@@ -10,6 +10,7 @@ import os
 from _thread import RLock
 from contextvars import ContextVar
 
+from scverse_backends._foundation.labels import CPU
 from scverse_backends._selection.state import CPU_CHOICE, Choice, Opening, Options, Scope, State
 
 TYPE_CHECKING = False
@@ -31,6 +32,11 @@ def environment_variable(host_name: str) -> str:
     """
     letters = (character if character.isascii() and character.isalnum() else "_" for character in host_name)
     return "".join(letters).upper() + "_BACKEND"
+
+
+def _names_in(text: str) -> str | list[str]:
+    """Return the name that an environment variable holds, or the list of several."""
+    return [name.strip() for name in text.split(",") if name.strip()] if "," in text else text
 
 
 class Selection:
@@ -115,6 +121,17 @@ class Selection:
             self._environment = os.environ.get(self.variable_name, "").strip()
         return self._environment or None
 
+    def too_late(self) -> str | None:
+        """Say what the environment variable has become since it was read; nothing where it is what it was."""
+        before, now = self._environment, os.environ.get(self.variable_name, "").strip()
+        if before is None or now == before:
+            return None
+        became = f"became {now!r}" if now else "was removed"
+        return (
+            f"The environment variable {self.variable_name} {became} after it was read, which comes too late. "
+            f"Write settings.backend = {_names_in(now) if now else CPU!r} instead."
+        )
+
     def _settle_environment(self) -> Choice:
         text = self.environment()
         if text is None:
@@ -122,9 +139,8 @@ class Selection:
         else:
             from scverse_backends.exceptions import BackendError  # Importing a host need not pay for it.
 
-            names: object = [name.strip() for name in text.split(",") if name.strip()] if "," in text else text
             try:
-                choice, source = self.resolve(names, "environment"), "environment"
+                choice, source = self.resolve(_names_in(text), "environment"), "environment"
             except BackendError as error:
                 message = f"The environment variable {self.variable_name} selects {text!r}. {error}"
                 raise error.rewritten(message, source="environment") from error.__cause__
@@ -197,6 +213,12 @@ class Selection:
         process, source, policy = self._process, self.source, self._policy
         environment, idle = self._environment, self.idle
         token = self.variable.set(self.variable.get())
+        with self._lock:
+            # Read anew in the meantime: a test sets it for itself.
+            self._environment, self.idle = None, False
+            if source != "process":
+                self._process, self.source = None, "default"
+                self._publish()
 
         def restore() -> None:
             with self._lock:
