@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from types import MethodType
+from types import MethodType, ModuleType
 
 from scverse_backends._discovery.exports import MISSING, exported
 from scverse_backends._foundation import log
@@ -89,7 +89,8 @@ class Implementations:
 
     def _export(self, record: Dispatched, backend: Backend) -> Any:
         try:
-            return exported(backend.adapter, record.attribute)
+            known = record.sources.get(backend.name) is backend
+            return exported(backend.adapter, record.attribute, known=known)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -242,4 +243,9 @@ def _kind_of(record: Dispatched, implementation: Any) -> str:
     """Return what an export is, for the error that says it is not what it should be."""
     if implementation is record.wrapper_ref():
         return "the host's own dispatched class"
+    if isinstance(implementation, ModuleType):
+        return (
+            f"the module {implementation.__name__!r}. An import has put it in the place of the function: "
+            f"give the two different names"
+        )
     return type(implementation).__name__

@@ -45,12 +45,22 @@ def _listed(adapter: Any) -> Any:
     return listed if isinstance(listed, COLLECTIONS) else None
 
 
-def exported(adapter: Any, attribute: str) -> Any:
+def exported(adapter: Any, attribute: str, *, known: bool = False) -> Any:
     """Look up what an adapter exports under a name, anew at each call.
+
+    Parameters
+    ----------
+    adapter
+        The adapter.
+    attribute
+        The name.
+    known
+        Whether the adapter exported something under this name before.
 
     Returns
     -------
-    The attribute, or :data:`MISSING`.
+    The attribute, or :data:`MISSING`. A module is no export of a package, unless an import has put it in the place of
+    an export: ``fast.embed``, the function, and ``fast/embed.py``.
 
     Raises
     ------
@@ -59,13 +69,43 @@ def exported(adapter: Any, attribute: str) -> Any:
     """
     if not exports(adapter, attribute):
         return MISSING
+    value = _asked(adapter, attribute)
+    if not _is_module(value):
+        # Looking the function up may have imported a submodule of its name, which everybody finds from now on.
+        replaced = _is_module(adapter) and _is_module(_own(adapter).get(attribute))
+        return _asked(adapter, attribute) if replaced else value
+    if known or _listed(adapter) is not None or _stands_in_the_way(adapter, attribute, value):
+        return value
+    return MISSING
+
+
+def _asked(adapter: Any, attribute: str) -> Any:
     try:
-        value = getattr(adapter, attribute)
+        return getattr(adapter, attribute)
     except AttributeError as error:
         if error.name == attribute:
             return MISSING
         raise
-    return MISSING if _is_module(value) else value
+
+
+def _stands_in_the_way(adapter: Any, attribute: str, module: Any) -> bool:
+    """Whether a module stands where a function was meant: ``fast/embed.py``, which defines ``embed``."""
+    home, _, name = str(_own(module).get("__name__")).rpartition(".")
+    if name != attribute:
+        return False
+    if not _is_module(adapter):
+        # Only packages have submodules by themselves; this one was imported in the place of what it defines.
+        return callable(_own(module).get(attribute))
+    provide = _own(adapter).get("__getattr__")
+    if provide is None or home != _own(adapter).get("__name__"):
+        return False
+    try:
+        return not _is_module(provide(attribute))
+    except AttributeError as error:
+        # Only Python's own lookup says whose name it was.
+        if error.name in (attribute, None):
+            return False
+        raise
 
 
 def exported_if_loaded(adapter: Any, attribute: str) -> Any:

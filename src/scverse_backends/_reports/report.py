@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scverse_backends._discovery.adapters import Backend, Failure
-from scverse_backends._discovery.exports import declares
+from scverse_backends._discovery.exports import MISSING, declares, static_lookup
 from scverse_backends._discovery.unrecognised import unrecognised
 from scverse_backends._foundation.foreign import describe_error
 from scverse_backends._foundation.record import Record
@@ -209,8 +209,11 @@ def _loaded(entry: Entry, backend: Backend, answers: dict[str, Backend], records
 
 
 def _implements(backend: Backend, record: Dispatched) -> bool:
-    # What an adapter provides when it is asked, and does not declare, is known once it has been used.
-    return declares(backend.adapter, record.attribute) or record.sources.get(backend.name) is backend
+    if declares(backend.adapter, record.attribute):
+        return True
+    # What an adapter provides only when it is asked is known once it has been used.
+    is_lazy = static_lookup(backend.adapter, record.attribute) is MISSING
+    return is_lazy and record.sources.get(backend.name) is backend
 
 
 def _unusable(entry: Entry, failure: Failure) -> BackendInfo:
