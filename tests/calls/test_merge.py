@@ -116,7 +116,7 @@ def test_the_provider_stands_on_the_parameters_line(host: Any) -> None:
         "size (fast) : int",
         "    How many at once.",
     ]
-    assert lines.index("Parameters") < start < lines.index("Returns")
+    assert lines.index("Parameters") < lines.index("Returns") < start
 
 
 def test_two_backends_with_the_same_option_are_both_quoted(host: Any) -> None:
@@ -450,6 +450,125 @@ def test_a_loop_of_wrapped_attributes_ends() -> None:
 
 
 # -- everything that hosts do with a decorated function ---------------------------------------------------------------
+
+
+def gone(doc: str) -> bool:
+    return not any(word in doc for word in ("size", "level", "Other Parameters", "(fast", "(slow"))
+
+
+COPIES = {
+    "copied": lambda doc: doc,
+    "indented": lambda doc: doc.replace("\n", "\n        "),
+    "cleaned": lambda doc: inspect.cleandoc(doc.replace("\n", "\n    ")),
+    "formatted": lambda doc: (doc + "\n%(more)s\n") % {"more": "More."},
+    "continued": lambda doc: "First.\n\n" + doc + "\n\nThe end.\n",
+}
+
+
+@pytest.mark.parametrize("copy", COPIES)
+def test_an_outer_function_whose_text_was_made_of_ours(host: Any, copy: str) -> None:  # 5.1, 5.2, 5.6
+    lab = host("""
+        @dispatcher.backend_dispatch
+        def score(x):
+            \"\"\"Score it.
+
+            Parameters
+            ----------
+            x
+                The data.
+            \"\"\"
+        """)
+    before = lab.score.__doc__
+    lab.dispatcher.register(adapter("fast", score=fast_score))
+    inner = lab.score
+    assert "size (fast) : int" in inner.__doc__
+
+    @functools.wraps(inner)
+    def outer(*args: Any, **kwargs: Any) -> Any:
+        return inner(*args, **kwargs)
+
+    outer.__doc__ = COPIES[copy](inner.__doc__)
+    lab.score = outer
+    lab.dispatcher.register(adapter("slow", score=slow_score))
+    for doc in (inner.__doc__, outer.__doc__):
+        assert "size (fast, slow)" in doc
+        assert (doc.count("size (fast"), doc.count("level (slow)"), doc.count("Other Parameters")) == (1, 1, 1)
+        assert doc.count("How many at once.") == 1
+    lab.dispatcher.unregister("fast")
+    assert "size (fast" not in outer.__doc__
+    assert "size (slow) : int" in outer.__doc__
+    lab.dispatcher.unregister("slow")
+    assert gone(outer.__doc__)
+    assert inner.__doc__ == before
+    assert inspect.cleandoc(outer.__doc__) == inspect.cleandoc(COPIES[copy](before))
+
+
+@pytest.mark.parametrize("copy", COPIES)
+def test_a_copy_that_stands_alone_after_everything_is_gone(host: Any, copy: str) -> None:  # 5.1, 5.6
+    lab = host("""
+        @dispatcher.backend_dispatch
+        def score(x):
+            \"\"\"Score it.\"\"\"
+        """)
+    inner, before = lab.score, lab.score.__doc__
+    lab.dispatcher.register(adapter("fast", score=fast_score))
+    outer = functools.wraps(inner)(lambda x: inner(x, backend="cpu"))
+    outer.__doc__ = COPIES[copy](inner.__doc__)
+    lab.score = outer
+    lab.dispatcher.unregister("fast")
+    assert gone(outer.__doc__)
+    assert inspect.cleandoc(outer.__doc__) == inspect.cleandoc(COPIES[copy](before))
+
+
+def test_an_outer_decorator_that_documents_backend_itself(host: Any) -> None:  # 5.8
+    lab = host("""
+        def fill(function):
+            function.__doc__ = function.__doc__.replace("FILL", "backend\\n                Who runs it.")
+            return function
+
+        @fill
+        @dispatcher.backend_dispatch
+        def score(x):
+            \"\"\"Score it.
+
+            Parameters
+            ----------
+            x
+                The data.
+            FILL
+            \"\"\"
+        """)
+    lab.dispatcher.register(adapter("fast", score=fast_score))
+    assert [entry.name for entry in FunctionDoc(lab.score)["Parameters"]] == ["x", "backend"]
+    assert "Which implementation runs" not in lab.score.__doc__
+    assert "size (fast) : int" in lab.score.__doc__
+
+
+def test_an_option_that_the_host_documents(host: Any) -> None:  # 5.8
+    lab = host("""
+        @dispatcher.backend_dispatch
+        def score(x, **kwargs):
+            \"\"\"Score it.
+
+            Parameters
+            ----------
+            x
+                The data.
+            **kwargs
+                Given on.
+
+            Other Parameters
+            ----------------
+            size
+                How many the host takes.
+            \"\"\"
+        """)
+    before = lab.score.__doc__
+    lab.dispatcher.register(adapter("fast", score=fast_score))
+    assert lab.score.__doc__ == before
+    lab.dispatcher.register(adapter("slow", score=slow_score))
+    other = [entry.name for entry in FunctionDoc(lab.score)["Other Parameters"]]
+    assert other == ["size", "level (slow)", "backend"]
 
 
 def test_help_shows_the_options(host: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -301,9 +301,9 @@ def test_params_is_a_heading(site):  # 5.3
         "Params\n------",
         "min_counts",
         "backend : str",
+        "Returns\n-",
         "Other Parameters\n-",
         "device (my-backend)",
-        "Returns\n-",
     ]
     places = [text.index(part) for part in order]
     assert places == sorted(places)

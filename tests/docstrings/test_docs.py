@@ -24,6 +24,57 @@ def test_backend_comes_last_in_parameters():  # 5.2
     assert add_backend_parameter(HOST) == HOST.replace("    Another.\n", "    Another.\n" + entry())
 
 
+def test_backend_comes_before_what_takes_any_keyword():  # 5.2
+    for line in ("**kwargs", "**kwargs : dict", "\\*\\*kwargs", "`**kwargs`", "**plot_kwargs: dict"):
+        for shape in (str, raw):
+            doc = shape(HOST.replace("y\n    Another.\n", f"{line}\n    Another.\n"))
+            margin = "    " if shape is raw else ""
+            assert add_backend_parameter(doc) == doc.replace(f"{margin}{line}\n", f"{entry(margin)}{margin}{line}\n")
+    alone = "Sum.\n\nParameters\n----------\n\n**kwargs\n    Any.\n"
+    assert add_backend_parameter(alone) == alone.replace("----------\n", "----------\n" + entry())
+    both = HOST.replace("y\n    Another.\n", "y, **kwargs\n    Others.\n")
+    assert add_backend_parameter(both) == both.replace("    Others.\n", "    Others.\n" + entry())
+    apart = HOST.replace("y\n    Another.\n", "\n**kwargs\n    Any.\n\ny : int\n    A key of them.\n")
+    result = add_backend_parameter(apart)
+    assert result == apart.replace("    A number.\n", "    A number.\n\n" + entry())
+    assert numpydoc(result)[0] == ["x", "backend", "**kwargs", "y"]
+    # What is bold, or only mentions it, is no such entry.
+    for text in ("See ``f(**kwargs)``.", "**Bold** is this."):
+        mentioned = HOST.replace("Another.", text)
+        assert add_backend_parameter(mentioned) == mentioned.replace(f"    {text}\n", f"    {text}\n" + entry())
+
+
+def test_backend_comes_before_what_takes_any_keyword_in_google_style():  # 5.2, 5.5
+    doc = GOOGLE.replace("    y: Another.\n", "    **kwargs: Others.\n")
+    result = add_backend_parameter(doc)
+    before, after = doc.split("    **kwargs")
+    assert result.startswith(before + "    backend (str, sequence of str or None):\n")
+    assert result.endswith("``settings``.\n    **kwargs" + after)
+
+
+def test_backend_comes_last_in_other_parameters_of_the_host():  # 5.2
+    doc = HOST.replace("\nNotes", "\nOther Parameters\n----------------\nz : int\n    Rare.\n%s\nNotes")
+    assert add_backend_parameter(doc % "") == doc % entry()
+    kwargs = "**kwargs\n    Others.\n"
+    assert add_backend_parameter(doc % kwargs) == doc % (entry() + kwargs)
+    only = "Sum.\n\nOther Parameters\n----------------\nz : int\n\nNotes\n-----\nNone.\n"
+    assert add_backend_parameter(only) == only.replace("z : int\n", "z : int\n" + entry())
+    for there in ("Parameters", "Other Parameters"):
+        documented = doc.replace(
+            f"{there}\n" + "-" * len(there) + "\n", f"{there}\n" + "-" * len(there) + "\nbackend : x\n"
+        )
+        assert add_backend_parameter(documented % "") == documented % ""
+
+
+@pytest.mark.parametrize("line", ["%(backend)s", "{backend}", "{doc_backend}", "%(backend_doc)s"])
+def test_an_entry_that_a_host_decorator_fills_in(line):  # 5.8
+    doc = f"Sum.\n\nParameters\n----------\nx : int\n{line}\n\nReturns\n-------\nint\n"
+    for shape in (str, raw):
+        assert add_backend_parameter(shape(doc)) == shape(doc)
+    inside = doc.replace(f"\n{line}\n", f"\n    In {line} style.\n")
+    assert add_backend_parameter(inside) != inside
+
+
 def test_what_is_said_of_backend():  # 5.2; host decorators may format the docstring: 5.6
     assert ENTRY[0] == "backend : str, sequence of str or None, default: None"
     assert 3 <= len(ENTRY) <= 5
@@ -52,7 +103,6 @@ def test_titles_of_parameters(title, underline):  # 5.3
         "Returns",
         "Yields",
         "Receives",
-        "Other Parameters",
         "Raises",
         "Warns",
         "Warnings",
@@ -214,7 +264,7 @@ def test_a_title_is_no_section():
     [
         ("", "", ""),
         ("  \n", "", "\n  \n"),
-        ("Sum.", "Sum.\n\n", ""),
+        ("Sum.", "Sum.\n\n", "\n"),
         ("Sum.\n", "Sum.\n\n", "\n"),
         ("Sum.\n\nLonger\ntext.\n", "Sum.\n\nLonger\ntext.\n\n", "\n"),
         ("Sum.\n\nReturns\n-------\nint", "Sum.\n\n", "\n\nReturns\n-------\nint"),
@@ -222,7 +272,6 @@ def test_a_title_is_no_section():
         ("Sum.\nReturns\n-------\nint", "Sum.\n\n", "\n\nReturns\n-------\nint"),
         ("Returns\n-------\nint", "", "\n\nReturns\n-------\nint"),
         ("\n\nReturns\n-------\nint", "\n\n", "\n\nReturns\n-------\nint"),
-        ("Sum.\n\nOther Parameters\n----------------\nz", "Sum.\n\n", "\n\nOther Parameters\n----------------\nz"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:Unknown section Theory")

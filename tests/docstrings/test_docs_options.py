@@ -15,22 +15,62 @@ from scverse_backends._docstrings.splice import Offer, Option, add_backend_param
 
 
 @pytest.mark.parametrize("shape", [str, raw])
-def test_other_parameters_is_made_right_after_parameters(shape):  # 5.2
+def test_other_parameters_is_made_after_what_is_returned(shape):  # 5.2
     margin = "    " if shape is raw else ""
     result = add_options(shape(HOST), [PLAIN, TYPED])
     section = (
         "Other Parameters\n----------------\nbatch_size (my_backend)\n    Backend batch size.\n"
         "tile (my_backend) : int\n\n"
     )
-    at = f"{margin}Returns\n"
+    at = f"{margin}Notes\n"
     assert result == shape(HOST).replace(at, textwrap.indent(section, margin) + at)
     assert numpydoc(result) == (["x", "y"], ["batch_size (my_backend)", "tile (my_backend)"])
 
 
+# Sections, and after how many of them numpydoc has the other parameters.
+ORDERS = [
+    (["Parameters"], 1),
+    (["Parameters", "Raises"], 1),
+    (["Parameters", "Returns", "Raises", "Warns", "See Also", "Notes", "References", "Examples"], 2),
+    (["Parameters", "Yields", "Raises"], 2),
+    (["Parameters", "Yields", "Receives", "Warnings"], 3),
+    (["Parameters", "Returns", "Yields", "Notes"], 3),
+    (["Parameters", "Attributes", "Methods", "Notes"], 3),
+    (["Parameters", "Attributes", "Returns", "See Also"], 3),
+    (["Parameters", "Notes", "Attributes"], 1),
+    (["Parameters", "Notes", "Returns", "Examples"], 3),
+    (["Parameters", "Theory", "Returns", "Notes"], 3),
+    (["Parameters", "Theory", "Notes"], 1),
+    (["Returns", "Notes"], 1),
+    (["Attributes", "Examples"], 1),
+    (["Notes", "Parameters", "Examples"], 2),
+    (["Raises", "Notes"], 0),
+    (["Notes"], 0),
+]
+
+
+@pytest.mark.parametrize(("titles", "after"), ORDERS)
+@pytest.mark.parametrize("shape", [str, raw])
+def test_where_other_parameters_is_made(titles, after, shape):  # 5.2, 5.5
+    made = ["Other Parameters\n----------------\ntile (my_backend) : int\n"]
+    parts = [f"{title}\n{'-' * len(title)}\nx : int\n    Text.\n" for title in titles]
+    doc, expected = ("\n".join(["Sum.\n", *some]) for some in (parts, [*parts[:after], *made, *parts[after:]]))
+    assert add_options(shape(doc), [TYPED]) == shape(expected)
+
+
 def test_a_section_made_before_a_header_that_lacks_its_blank_line():
-    doc = "Sum.\n\nParameters\n----------\nReturns\n-------\nint\n"
+    doc = "Sum.\n\nParameters\n----------\nReturns\n-------\nint\nRaises\n------\nE\n"
     made = "\n\nOther Parameters\n----------------\ntile (my_backend) : int\n\n"
-    assert add_options(doc, [TYPED]) == doc.replace("\nReturns", made + "Returns")
+    assert add_options(doc, [TYPED]) == doc.replace("\nRaises", made + "Raises")
+
+
+def test_options_come_before_what_the_signature_has_behind_them():  # 5.2
+    other = "\nOther Parameters\n----------------\nz : int\n%s"
+    for last in ("backend : str\n", "**kwargs\n", "backend : str\n**kwargs\n"):
+        doc = HOST + other % last
+        assert add_options(doc, [TYPED]) == HOST + other % ("tile (my_backend) : int\n" + last)
+    both = add_options(add_backend_parameter(HOST + other % ""), [TYPED])
+    assert numpydoc(both)[1] == ["z", "tile (my_backend)", "backend"]
 
 
 def test_options_come_last_in_other_parameters_wherever_it_is():  # 5.2
@@ -44,7 +84,7 @@ def test_options_keep_their_order_and_none_changes_nothing():  # 5.1, 5.2
 
 
 def test_options_of_a_docstring_without_parameters():  # 5.5
-    assert add_options("Sum.", [TYPED]) == "Sum.\n\nOther Parameters\n----------------\ntile (my_backend) : int"
+    assert add_options("Sum.", [TYPED]) == "Sum.\n\nOther Parameters\n----------------\ntile (my_backend) : int\n"
 
 
 def two(first, second):
@@ -82,7 +122,7 @@ def two(first, second):
 def test_what_backends_disagree_about_is_given_with_its_provider(option, expected):  # 5.2
     expected = expected or ["n (a) : int or str", "    D.", "", "        code"]
     result = add_options(HOST, [option])
-    assert result[result.index("n (a") : result.index("\n\nReturns")].split("\n") == expected
+    assert result[result.index("n (a") : result.index("\n\nNotes")].split("\n") == expected
     assert numpydoc(result)[1] == [expected[0].split(" : ")[0]]
 
 
@@ -129,13 +169,27 @@ def test_adding_again_changes_nothing(doc):  # 5.1
         assert add_options(merged, [option]) == merged
 
 
-def test_only_the_very_entry_counts_as_there():
-    short = Option("tile", (Offer("my_backend", None, (), None),))
-    for there in (TYPED, Option("tile", (Offer("my_backend", None, ("More.",), None),))):
-        doc = add_options(HOST, [there])
-        assert numpydoc(add_options(doc, [short]))[1] == ["tile (my_backend)"] * 2
-    doc = add_options(HOST, [Option("tile", (Offer("my_backend", None, ("More.",), None),)), short])
-    assert add_options(doc, [short]) == doc
+@pytest.mark.parametrize(
+    "line", ["tile", "tile : int", "tile: int", "`tile` : int", "tile, y : int", "y, tile", "tile (other)", "**tile"]
+)
+@pytest.mark.parametrize("title", ["Parameters", "Other Parameters"])
+@pytest.mark.parametrize("shape", [str, raw])
+def test_what_the_host_documents_gets_no_second_entry(line, title, shape):  # 5.8
+    doc = shape(f"Sum.\n\n{title}\n{'-' * len(title)}\nx : int\n{line}\n    Given on to somebody.\n")
+    assert add_options(doc, [TYPED]) == doc
+    result = add_options(doc, [PLAIN, TYPED])
+    assert result == add_options(doc, [PLAIN]) != doc
+
+
+def test_what_the_host_documents_in_google_style_gets_no_second_entry():  # 5.5, 5.8
+    doc = GOOGLE.replace("    y: Another.\n", "    tile (int): Another.\n")
+    assert add_options(doc, [TYPED]) == doc
+
+
+@pytest.mark.parametrize("text", ["tile is no entry", "x\n    tile : int", "tiles : int", "A tile."])
+def test_what_only_mentions_an_option_does_not_document_it(text):  # 5.8
+    doc = f"Sum.\n\nParameters\n----------\n{text}\n\nReturns\n-------\ntile : int\n    A tile.\n"
+    assert "tile (my_backend) : int" in add_options(doc, [TYPED])
 
 
 # --- Renaming: 4.1 -------------------------------------------------------------------------------------------------

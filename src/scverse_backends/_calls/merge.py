@@ -11,6 +11,7 @@ from weakref import ref
 
 from scverse_backends._discovery.exports import MISSING, exported, exported_if_loaded
 from scverse_backends._docstrings.read import parameter_docs
+from scverse_backends._docstrings.remove import remove_options, remove_second_backend
 from scverse_backends._docstrings.splice import Offer, Option, add_options
 from scverse_backends._foundation.foreign import describe_error
 from scverse_backends._foundation.labels import BACKEND_PARAMETER, CPU, did_you_mean, listing, suggestions
@@ -42,12 +43,14 @@ class Written:
     not make either of them pass for the host's.
     """
 
-    __slots__ = ("doc_before", "docs", "function", "signature_before", "signatures")
+    __slots__ = ("doc_before", "docs", "function", "options", "signature_before", "signatures")
 
     def __init__(self, function: Any) -> None:
         self.function = ref(function)
         self.doc_before = ""
         self.docs: tuple[str, ...] = ()
+        self.options: tuple[Option, ...] = ()
+        """All options that were ever written there: a host decorator outside may have made its text of such a text."""
         self.signature_before: Signature | None = None
         self.signatures: tuple[Signature, ...] = ()
 
@@ -249,7 +252,7 @@ def _write(record: Dispatched) -> None:
             except TypeError:
                 continue  # Some callables cannot be written to, and cannot be referred to either.
             record.written += (written,)
-        _write_doc(function, written, options)
+        _write_doc(function, written, options, record.written)
         _write_signature(function, written, record)
     wrapper = record.wrapper_ref()
     # The annotations of a class are those of its attributes.
@@ -257,15 +260,20 @@ def _write(record: Dispatched) -> None:
         record.annotate(wrapper)
 
 
-def _write_doc(function: Any, written: Written, options: list[Option]) -> None:
+def _write_doc(function: Any, written: Written, options: list[Option], everywhere: tuple[Written, ...]) -> None:
     try:
         shown = function.__doc__
         if not isinstance(shown, str):
             return
-        # Text that is not ours any more was put there by a host decorator; it is the text to splice into.
-        before = written.doc_before if shown in written.docs else shown
+        before = written.doc_before
+        if shown not in written.docs:
+            # Text that is not ours any more was put there by a host decorator; it is the text to splice into. It may
+            # have been made of a text that was ours.
+            once = dict.fromkeys(option for one in everywhere for option in one.options)
+            before = remove_second_backend(remove_options(shown, once))
         text = add_options(before, options) if options else before
         written.doc_before, written.docs = before, (shown, text)
+        written.options = tuple(dict.fromkeys((*written.options, *options)))
         if text != shown:
             # Metaclasses may have their own idea of what can be set on their classes.
             (type.__setattr__ if isinstance(function, type) else setattr)(function, "__doc__", text)

@@ -17,16 +17,19 @@ if TYPE_CHECKING:
 
 PARAMETERS: Final = "parameters"
 OTHER: Final = "other parameters"
+MEMBERS: Final = "members"
 RETURNS: Final = "returns"
-PROSE: Final = "prose"
+LATER: Final = "later"
+"""What a section is to us, in the order of numpydoc: other parameters stand behind what is returned."""
 
 # What an author may write, and what it is to us. A title in this table is believed without a blank line before it.
 _KINDS: Final = {
     **dict.fromkeys(("parameters", "params", "arguments", "args"), PARAMETERS),
     **dict.fromkeys(("other parameters", "other params", "other arguments"), OTHER),
     **dict.fromkeys(("keyword args", "keyword arguments", "keyword parameters"), OTHER),
-    **dict.fromkeys(("returns", "return", "yields", "yield", "receives", "raises", "warns", "attributes"), RETURNS),
-    **dict.fromkeys(("warnings", "see also", "notes", "references", "examples", "methods"), PROSE),
+    **dict.fromkeys(("attributes", "methods"), MEMBERS),
+    **dict.fromkeys(("returns", "return", "yields", "yield", "receives"), RETURNS),
+    **dict.fromkeys(("raises", "warns", "warnings", "see also", "notes", "references", "examples"), LATER),
 }
 
 # Patterns that most decorated functions never need stay text until then: compiling them all takes milliseconds.
@@ -128,11 +131,8 @@ def _is_unknown_header(doc: str, start: int, title: str, underline: str) -> bool
     return not doc[doc.rfind("\n", 0, start - 1) + 1 : start].strip() and not doc[:start].isspace()
 
 
-def numpydoc_sections(doc: str, until: str | None = None) -> list[Section]:
-    """Return the underlined sections of a docstring, in order, up to the first of a kind if one is given.
-
-    A section with an unknown title has the kind None.
-    """
+def numpydoc_sections(doc: str) -> list[Section]:
+    """Return the underlined sections of a docstring, in order. A section with an unknown title has the kind None."""
     sections: list[Section] = []
     level = None
     last = None
@@ -156,8 +156,6 @@ def numpydoc_sections(doc: str, until: str | None = None) -> list[Section]:
         level = own
         if last is not None:
             last.end = start
-            if until is not None and last.kind == until:
-                break
         last = Section(kind, start, match.end(), len(doc), indent)
         sections.append(last)
     if ".. index::" in doc:
@@ -192,16 +190,26 @@ def parameter_sections(doc: str) -> tuple[list[Section], bool]:
     return [section for section in sections if section.kind in (PARAMETERS, OTHER)], google
 
 
+def entry_levels(doc: str, section: Section) -> list[str]:
+    """Return the different indentations within a section, that of its entries first."""
+    found = levels(doc, section.body, section.end)
+    if found and len(found[0]) < len(section.indent):
+        # Lines left of the header have fallen out of the margin; they are no entries.
+        found = [indent for indent in found if column(indent) >= column(section.indent)]
+    return found
+
+
 def entries(doc: str, section: Section) -> Iterator[tuple[int, str, list[str]]]:
     """Yield each entry of a section: where its line starts, that line, and the lines that belong to it."""
-    found = levels(doc, section.body, section.end)
+    found = entry_levels(doc, section)
     base = column(found[0]) if found else 0
+    margin = min(base, column(section.indent))
     head: tuple[int, str] | None = None
     body: list[str] = []
     position = doc.find("\n", section.body, section.end) + 1 or section.end
     for line in doc[position : section.end].split("\n"):
         text = line.lstrip(" \t")
-        if text.strip() and column(line[: len(line) - len(text)]) <= base:
+        if text.strip() and margin <= column(line[: len(line) - len(text)]) <= base:
             if head is not None:
                 yield *head, body
             head = (position, line)
@@ -230,6 +238,13 @@ def entry_names(line: str) -> tuple[int, int]:
     return match.span("names") if match is not None else (0, 0)
 
 
+def names_of(line: str) -> list[str]:
+    """Return the names that an entry's line speaks of, none where it is no entry."""
+    start, end = entry_names(line)
+    names = (name.strip(" \t*`\\") for name in line[start:end].split(",") if "..." not in name)
+    return [name for name in names if name]
+
+
 def _read_entry(line: str, body: list[str], *, google: bool) -> tuple[list[str], ParameterDoc] | None:
     match = re.match(_ENTRY, line.strip())
     if match is None or (google and match["rest"] is None):
@@ -245,8 +260,7 @@ def _read_entry(line: str, body: list[str], *, google: bool) -> tuple[list[str],
             body = body[1:]
         kind = rest or match["note"]
         text = _dedent(body)
-    names = [name.strip(" \t*`\\") for name in match["names"].split(",") if "..." not in name]
-    return names, ParameterDoc(kind or None, tuple(text))
+    return names_of(line), ParameterDoc(kind or None, tuple(text))
 
 
 def parameter_docs(doc: object) -> dict[str, ParameterDoc]:

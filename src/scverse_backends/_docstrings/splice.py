@@ -7,30 +7,33 @@ author's text: line endings, tabs, trailing spaces and the missing newline at th
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 
+from scverse_backends._docstrings.entry import BACKEND, STEP, Entry, Offer, Option, option_entry
 from scverse_backends._docstrings.read import (
     INDENT,
+    LATER,
+    MEMBERS,
     OTHER,
     PARAMETERS,
+    RETURNS,
     ParameterDoc,
     Section,
-    column,
     end_of_text,
     entries,
+    entry_levels,
     entry_names,
     google_sections,
     line_ending,
     margin,
+    names_of,
     numpydoc_sections,
     parameter_docs,
     parameter_sections,
 )
-from scverse_backends._foundation.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from typing import Final
 
 __all__ = [
@@ -43,14 +46,12 @@ __all__ = [
     "rename_parameter",
 ]
 
-_STEP: Final = "    "
-_WIDTH: Final = 100
 _TITLES: Final = {PARAMETERS: "Parameters", OTHER: "Other Parameters"}
 
 _AFTER_BLANK: Final = re.compile(r"\n[ \t\f\r]*\n([ \t]*)(?=\S)")
 # Patterns that most decorated functions never need stay text until then: compiling them all takes milliseconds.
 _BLANK: Final = r"\n[ \t\f\r]*\n"
-_BACKEND_ENTRY: Final = r"\n([ \t]*)[*`]*backend[*`]*[ \t]*(?=[:,(\r\n]|\Z)"
+_PLACEHOLDER: Final = r"(?m)^[ \t]*(?:\{\w*backend\w*\}|%\(\w*backend\w*\)s)[ \t]*\r?$"
 # Fields of Sphinx and epydoc, and titles that speak of parameters in a style that neither numpydoc nor Google knows.
 _UNRECOGNISED: Final = (
     r"(?m)^[ \t]*(?::(?:param|parameter|arg|argument|key|keyword|type|returns?|rtype|raises?)\b[^\n:]*:"
@@ -60,93 +61,11 @@ _UNRECOGNISED: Final = (
 _FIELD: Final = r"(?m)^[ \t]*:(?:param|parameter|arg|argument|key|keyword)\b[^\n:]*?[ *\\]({})[ \t]*:"
 
 
-class Offer(Record):
-    """What one backend says of one of its options.
-
-    Parameters
-    ----------
-    provider
-        The canonical name of the backend.
-    type
-        The type as the backend's docstring gives it, or None.
-    description
-        The dedented lines without trailing blank lines; empty where the option is undocumented.
-    default
-        The `repr` of the default, or None where there is none.
-    """
-
-    __slots__ = ("default", "description", "provider", "type")
-    __match_args__ = ("provider", "type", "description", "default")
-    provider: str
-    type: str | None
-    description: tuple[str, ...]
-    default: str | None
-
-    def __init__(
-        self,
-        provider: str,
-        type: str | None,  # noqa: A002 - the field's own name
-        description: tuple[str, ...],
-        default: str | None,
-    ) -> None:
-        self._fill(provider, type, description, default)
-
-
-class Option(Record):
-    """A parameter that only backends have.
-
-    Parameters
-    ----------
-    name
-        The name of the parameter.
-    offers
-        One for each backend that has it.
-    """
-
-    __slots__ = ("name", "offers")
-    __match_args__ = ("name", "offers")
-    name: str
-    offers: tuple[Offer, ...]
-
-    def __init__(self, name: str, offers: tuple[Offer, ...]) -> None:
-        self._fill(name, offers)
-
-
-class _Entry:
-    """An entry before it is indented: the head of either style, and the lines below it."""
-
-    __slots__ = ("body", "google", "numpydoc")
-
-    def __init__(self, numpydoc: str, google: str, body: tuple[str, ...]) -> None:
-        self.numpydoc = numpydoc
-        self.google = google
-        self.body = body
-
-    def lines(self, base: str, deeper: str, *, google: bool) -> list[str]:
-        if not google:
-            return [base + self.numpydoc, *[deeper + line if line else "" for line in self.body]]
-        # The first line follows the colon, unless it is long or heads a nested list.
-        head = base + self.google
-        first, rest = self.body[:1], self.body[1:]
-        if first and (len(head) + len(first[0]) >= _WIDTH or next(filter(None, rest), "").startswith(" ")):
-            first, rest = (), self.body
-        return [" ".join((head, *first)).rstrip(), *[deeper + line if line else "" for line in rest]]
-
-
-# No percent sign, brace or backslash: host decorators outside may format the docstring.
-_BACKEND: Final = _Entry(
-    "backend : str, sequence of str or None, default: None",
-    "backend (str, sequence of str or None):",
-    (
-        "Which implementation runs: the name or an alias of an installed backend,",
-        'or "cpu" for the host\'s own. Several names are an order of preference.',
-        "None means the choice made in ``settings``.",
-    ),
-)
-
-
 def add_backend_parameter(doc: str) -> str:
-    r"""Document the parameter `backend` at the end of the parameters, unless it is documented there already.
+    r"""Document the parameter `backend` at the end of the parameters, unless it is documented already.
+
+    The signature ends with it, so its entry stands behind all others but that of ``**kwargs``: in the section of other
+    parameters where there is one, and else in that of the parameters.
 
     Parameters
     ----------
@@ -168,7 +87,7 @@ def add_backend_parameter(doc: str) -> str:
         None means the choice made in ``settings``.
     <BLANKLINE>
     """
-    return _splice(doc, PARAMETERS, (_BACKEND,))
+    return _splice(doc, PARAMETERS, (BACKEND,))
 
 
 def add_options(doc: str, options: Sequence[Option]) -> str:
@@ -179,7 +98,7 @@ def add_options(doc: str, options: Sequence[Option]) -> str:
     doc
         The host function's docstring.
     options
-        What to document. An entry that is there already, word by word, is not added again.
+        What to document. What has an entry already gets no second one: the host's ``**kwargs`` may cover it.
 
     Examples
     --------
@@ -197,7 +116,7 @@ def add_options(doc: str, options: Sequence[Option]) -> str:
         How many at once.
     <BLANKLINE>
     """
-    return _splice(doc, OTHER, [_option_entry(option) for option in options]) if options else doc
+    return _splice(doc, OTHER, [option_entry(option) for option in options]) if options else doc
 
 
 def rename_parameter(doc: str, old: str, new: str) -> str:
@@ -229,128 +148,86 @@ def rename_parameter(doc: str, old: str, new: str) -> str:
     return doc
 
 
-def _option_entry(option: Option) -> _Entry:
-    offers = option.offers
-    first = offers[0]
-    head = f"{option.name} ({', '.join([offer.provider for offer in offers])})"
-    kind = _one_line(first.type)
-    body = first.description
-    if len(offers) > 1:
-        same_type = all(_one_line(offer.type) == kind for offer in offers)
-        same_default = all(offer.default == first.default for offer in offers)
-        facts = [_facts(offer, with_type=not same_type, with_default=not same_default) for offer in offers]
-        kind = kind if same_type else ""
-        if any(offer.description != body for offer in offers):
-            body = _definitions(offers, facts)
-        elif facts[0]:
-            gap = ("",) if body else ()
-            bullets = [f"- {offer.provider}: {fact}" for offer, fact in zip(offers, facts, strict=True)]
-            body = (*body, *gap, *bullets)
-    return _Entry(
-        f"{head} : {kind}" if kind else head, f"{head}: {kind}." if kind else f"{head}:", _without_headers(body)
-    )
-
-
-def _one_line(text: str | None) -> str:
-    return " ".join(text.split()) if text else ""
-
-
-def _facts(offer: Offer, *, with_type: bool, with_default: bool) -> str:
-    facts = [_one_line(offer.type) or "any type"] if with_type else []
-    if with_default:
-        facts.append("no default" if offer.default is None else f"default ``{_one_line(offer.default)}``")
-    return ", ".join(facts)
-
-
-def _definitions(offers: tuple[Offer, ...], facts: list[str]) -> tuple[str, ...]:
-    # A definition list keeps paragraphs, lists and directives of each description together.
-    lines: list[str] = []
-    for offer, fact in zip(offers, facts, strict=True):
-        lines += ["", f"{offer.provider} ({fact})" if fact else offer.provider]
-        lines += [_STEP + line if line else "" for line in offer.description or ("Not documented.",)]
-    return tuple(lines[1:])
-
-
-def _without_headers(body: tuple[str, ...]) -> tuple[str, ...]:
-    # After a blank line numpydoc takes a line for a header, however deep it stands, when dashes as long as it follow;
-    # it would end the host's section there. Without the blank line it does not look.
-    # A blank line also keeps dashes that begin the description from underlining the entry.
-    kept = [""] if body and not body[0].strip("-=") else []
-    for line, below in pairwise((*body, "")):
-        title, under = line.strip(), below.strip()
-        header = title and under.startswith(("-" * len(title), "=" * len(title)))
-        if header or title.startswith(".. index::"):
-            while kept and not kept[-1].strip():
-                kept.pop()
-        kept.append(line)
-    return tuple(kept)
-
-
-def _splice(doc: str, kind: str, new: Sequence[_Entry]) -> str:
-    sections = numpydoc_sections(doc, kind)
-    parameters = None
-    for section in sections:
-        if section.kind == kind:
-            return _append(doc, section, new, google=False)
-        if section.kind == PARAMETERS and parameters is None:
-            parameters = section
-    if parameters is not None:
-        return _add_section(doc, parameters.body, parameters.end, parameters.indent, _underlined(kind, new))
-    known = next((section.start for section in sections if section.kind is not None), None)
+def _splice(doc: str, kind: str, new: Sequence[Entry]) -> str:
+    sections = numpydoc_sections(doc)
+    first = {section.kind: section for section in reversed(sections)}
+    # The signature ends with what is new, and so does the last section that documents it.
+    target = first.get(OTHER) or first.get(kind)
     google: list[Section] = []
-    if known is None:
+    if all(section.kind is None for section in sections):
         google = google_sections(doc)
-        arguments = next((section for section in google if section.kind == PARAMETERS), None)
-        if arguments is not None:
-            return _append(doc, arguments, new, google=True)
-        known = google[0].start if google else None
-    if re.compile(_UNRECOGNISED).search(doc, 0, len(doc) if known is None else known):
+        target = next((section for section in google if section.kind == PARAMETERS), None)
+    if target is None and PARAMETERS not in first:
+        # A section is made where the reader looks for it, unless parameters are described in a way unknown to us.
+        known = next((section.start for section in [*sections, *google] if section.kind is not None), len(doc))
+        if re.compile(_UNRECOGNISED).search(doc, 0, known):
+            return doc
+    new = _undocumented(doc, google or sections, new)
+    if not new:
         return doc
+    if target is not None:
+        return _append(doc, target, new, google=bool(google))
     if google:
         return _add_section(doc, 0, google[0].start, google[0].indent, ("Args:", *_indented(new)))
+    before = _before_other(sections) if kind == OTHER else None
+    if before is not None:
+        return _add_section(doc, before.body, before.end, before.indent, _underlined(kind, new))
     if sections:
-        return _add_section(doc, 0, sections[0].start, sections[0].indent, _underlined(kind, new))
+        behind = next((section for section in sections if section.kind is not None), sections[0])
+        return _add_section(doc, 0, behind.start, behind.indent, _underlined(kind, new))
     return _add_section(doc, 0, len(doc), margin(doc), _underlined(kind, new))
 
 
-def _underlined(kind: str, new: Sequence[_Entry]) -> list[str]:
+def _undocumented(doc: str, sections: Sequence[Section], new: Sequence[Entry]) -> list[Entry]:
+    """Return the entries for what is not documented yet."""
+    documented: set[str] = set()
+    for section in sections:
+        if section.kind not in _TITLES:
+            continue
+        text = doc[section.body : section.end]
+        if any(entry.name in text for entry in new):
+            documented.update(name for _, line, _ in entries(doc, section) for name in names_of(line))
+        # A host decorator outside may fill its own entry in.
+        if BACKEND in new and "backend" in text and re.search(_PLACEHOLDER, text):
+            documented.add(BACKEND.name)
+    return [entry for entry in new if entry.name not in documented]
+
+
+def _before_other(sections: Iterable[Section]) -> Section | None:
+    """Return the section that other parameters stand behind: the last of those that numpydoc has before them."""
+    place: Section | None = None
+    is_later = False
+    for section in sections:
+        is_later = is_later or section.kind == LATER
+        if section.kind in (PARAMETERS, RETURNS) or (section.kind == MEMBERS and not is_later):
+            place = section
+    return place
+
+
+def _underlined(kind: str, new: Sequence[Entry]) -> list[str]:
     title = _TITLES[kind]
-    return [title, "-" * len(title), *[line for entry in new for line in entry.lines("", _STEP, google=False)]]
+    return [title, "-" * len(title), *[line for entry in new for line in entry.lines("", STEP, google=False)]]
 
 
-def _indented(new: Sequence[_Entry]) -> list[str]:
-    return [line for entry in new for line in entry.lines(_STEP, _STEP * 2, google=True)]
+def _indented(new: Sequence[Entry]) -> list[str]:
+    return [line for entry in new for line in entry.lines(STEP, STEP * 2, google=True)]
 
 
-def _append(doc: str, section: Section, new: Sequence[_Entry], *, google: bool) -> str:
+def _append(doc: str, section: Section, new: Sequence[Entry], *, google: bool) -> str:
     """Add entries at the end of a section, indented and separated as the ones that are there."""
+    found = entry_levels(doc, section)
+    base = found[0] if found else section.indent + STEP * google
+    deeper = found[1] if len(found) > 1 and found[1].startswith(base) else base + STEP
+    eol = line_ending(doc)
+    blocks = [eol.join(entry.lines(base, deeper, google=google)) for entry in new]
     start, end = section.body, section.end
     text = doc[start:end]
-    indents = INDENT.findall(text)
-    found = sorted(sorted(set(indents)), key=column)
-    if found and len(found[0]) < len(section.indent):
-        # Lines left of the header have fallen out of the margin; they are no entries.
-        found = [indent for indent in found if column(indent) >= column(section.indent)]
-    base = found[0] if found else section.indent + _STEP * google
-    deeper = found[1] if len(found) > 1 and found[1].startswith(base) else base + _STEP
-    eol = line_ending(doc)
-    blocks: list[str] = []
-    for entry in new:
-        block = eol.join(entry.lines(base, deeper, google=google))
-        if entry is _BACKEND:
-            known = "backend" in text and base in re.findall(_BACKEND_ENTRY, text)
-        else:
-            known = _has_block(text, block, base)
-        if not known:
-            blocks.append(block)
-    if not blocks:
-        return doc
-    at = end_of_text(doc, start, end)
+    at = end_of_text(doc, start, _last_place(doc, section, new, google=google))
     gap = lead = eol
     if found:
         # The first entry may stand below a blank line without meaning anything by it.
         separated = _AFTER_BLANK.findall(text, len(text) - len(text.lstrip())).count(base)
-        if separated and 2 * separated >= indents.count(base) - 1:
+        if separated and 2 * separated >= INDENT.findall(text).count(base) - 1:
             gap = lead = eol * 2
         elif ">>>" in text and ">>>" in re.split(_BLANK, text[: at - start])[-1]:
             # What follows the output of an example without a blank line is output to doctest.
@@ -358,16 +235,19 @@ def _append(doc: str, section: Section, new: Sequence[_Entry], *, google: bool) 
     return doc[:at] + lead + gap.join(blocks) + doc[at:]
 
 
-def _has_block(text: str, block: str, base: str) -> bool:
-    at = text.find("\n" + block)
-    while at >= 0:
-        end = at + 1 + len(block)
-        below = INDENT.search(text, end)
-        ends = text[end : end + 1] in ("", "\r", "\n")
-        if ends and (below is None or column(below[1]) <= column(base)):
-            return True
-        at = text.find("\n" + block, end)
-    return False
+def _last_place(doc: str, section: Section, new: Sequence[Entry], *, google: bool) -> int:
+    """Return where new entries end: at the end of the section, or before what the signature has behind them."""
+    text = doc[section.body : section.end]
+    behind = {"**"} if "**" in text.replace("\\", "") else set()
+    if BACKEND not in new and BACKEND.name in text and not google:
+        behind.add(BACKEND.name)
+    if behind:
+        for position, line, _ in entries(doc, section):
+            names = names_of(line)
+            takes_any = line.lstrip().replace("\\", "").lstrip("`").startswith("**")
+            if names and (takes_any or behind.issuperset(names)):
+                return position
+    return section.end
 
 
 def _add_section(doc: str, start: int, end: int, indent: str, lines: Sequence[str]) -> str:
@@ -378,8 +258,9 @@ def _add_section(doc: str, start: int, end: int, indent: str, lines: Sequence[st
     if not start and not doc[:end].strip():
         return _add_first_section(doc, end, indent, text, eol)
     lead = eol * 2
-    # What follows keeps its own distance, if it has any.
-    trail = eol if end < len(doc) and doc.count("\n", at, end) < 2 else ""
+    # What follows keeps its own distance, if it has any. Of several lines, the closing quotes stand below the last.
+    is_close = doc.count("\n", at, end) < 2 if end < len(doc) else "\n" not in doc
+    trail = eol if is_close else ""
     return doc[:at] + lead + text + trail + doc[at:]
 
 

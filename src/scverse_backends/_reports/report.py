@@ -1,4 +1,4 @@
-"""What a person can ask for: the table of backends, and which implementation would run and why."""
+"""The table of backends: where each comes from, whether it is trusted, its state and functions."""
 
 from __future__ import annotations
 
