@@ -13,7 +13,8 @@ import typing
 import warnings
 from types import MethodType, SimpleNamespace
 
-from numpydoc.docscrape import NumpyDocString
+from numpydoc.docscrape import NumpyDocString, get_doc_object
+from numpydoc.validate import validate
 
 from scverse_backends import BackendDispatcher
 from scverse_backends._docstrings.splice import (
@@ -178,14 +179,19 @@ def check_parsed(before, after, *, parameters, other):
         return
     require(not isinstance(new, str), "numpydoc", new)
     require(old.keys() == new.keys(), "numpydoc", f"sections {set(old) ^ set(new)}")
+    # The signature ends with `backend`, and so do the parameters.
+    if old["Other Parameters"]:
+        parameters, other = [], [*other, *parameters]
     for section, content in old.items():
         if section in ("Parameters", "Other Parameters"):
-            added = new[section][len(content) :]
-            require(new[section][: len(content)] == content, "numpydoc", f"{section}: entries changed")
+            expected = parameters if section == "Parameters" else other
+            added = [p for p in new[section] if p not in content]
+            require([p for p in new[section] if p in content] == content, "numpydoc", f"{section}: entries changed")
             names = [p.name for p in added]
-            require(
-                names == (parameters if section == "Parameters" else other), "numpydoc", f"{section}: added {names}"
-            )
+            require(names == expected, "numpydoc", f"{section}: added {names}")
+            behind = [p.name for p in new[section][new[section].index(added[-1]) + 1 :]] if added else []
+            takes_any = [name for name in behind if name.replace("\\", "").startswith("**")]
+            require(behind[:1] == takes_any[:1], "numpydoc", f"{section}: {names} stand before {behind}")
             for p in added:
                 require(p.desc, "numpydoc", f"{p.name} has lost its description")
         elif section == "Summary" and not any(content) and old["Signature"]:
@@ -194,6 +200,24 @@ def check_parsed(before, after, *, parameters, other):
             require(new[section] in (content, [old["Signature"]]), "numpydoc", f"{section}: {new[section]!r}")
         else:
             require(new[section] == content, "numpydoc", f"{section}: {content!r} became {new[section]!r}"[:600])
+
+
+def complaints(function):
+    """Return the codes of what numpydoc's validation finds in a docstring; nothing where it cannot read it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            document = get_doc_object(function)
+        except ValueError:
+            return None
+        return {code for code, _ in validate(document)["errors"]}
+
+
+def check_validated(before, decorated, *, options):
+    """Numpydoc's validation, as hosts run it on themselves, finds nothing new."""
+    # Names with their providers beside them are no parameters to it.
+    new = complaints(decorated) - before - ({"PR01", "PR02"} if options else set())
+    require(not new, "validation", f"{'options' if options else '`backend`'}: {sorted(new)}")
 
 
 def check_doc(doc, first, second):
@@ -339,10 +363,16 @@ def check_function(function):
     signature = inspect.signature(function)
     before = shown(function)
     pickled = pickles_by_name(function)
+    # What is written in C is no function to numpydoc's validation.
+    validated = complaints(function) if inspect.isfunction(function) and doc and not own else None
+    if validated is not None:
+        check_validated(validated, decorated, options=False)
     with in_its_place(function, decorated) as placed:
         dispatcher.register(generated_adapter(function, attribute))
         dispatcher.discover()
         second, merged = decorated.__doc__, inspect.signature(decorated)
+        if validated is not None:
+            check_validated(validated, decorated, options=True)
         check_signature(signature, merged, own)
         dispatcher.discover()
         require(decorated.__doc__ == second, "twice", "the docstring")
