@@ -41,7 +41,8 @@ _EMPTY_SECTION: Final = r"\r?(?:\n[ \t\f\r]*(?:\n|\Z)|\Z)"
 _NAME: Final = r"[*`\\]*[^\W\d]\w*[*`]*"
 _ENTRY: Final = rf"(?s)(?P<names>{_NAME}(?:\s*,\s*(?:{_NAME}|\.\.\.))*)\s*(?:\((?P<note>.*?)\)\s*)?(?::(?P<rest>.*))?\Z"
 
-_UNDERLINE: Final = re.compile(r"\n([ \t]*)([-=~^#*+])\2+[ \t\f]*(?=\r?(?:\n|\Z))")
+UNDERLINES: Final = "-=~^#*+"
+_UNDERLINE: Final = re.compile(rf"\n([ \t]*)([{UNDERLINES}])\2+[ \t\f]*(?=\r?(?:\n|\Z))")
 INDENT: Final = re.compile(r"\n([ \t]*)(?=\S)")
 
 
@@ -131,8 +132,16 @@ def _is_unknown_header(doc: str, start: int, title: str, underline: str) -> bool
     return not doc[doc.rfind("\n", 0, start - 1) + 1 : start].strip() and not doc[:start].isspace()
 
 
-def numpydoc_sections(doc: str) -> list[Section]:
-    """Return the underlined sections of a docstring, in order. A section with an unknown title has the kind None."""
+def kind_of(title: str) -> str | None:
+    """Return what a section of this title is to us, None where the title is unknown."""
+    return _KINDS.get(title.lower().rstrip(": "))
+
+
+def numpydoc_sections(doc: str, until: str | None = None) -> list[Section]:
+    """Return the underlined sections of a docstring, in order, up to the first of a kind if one is given.
+
+    A section with an unknown title has the kind None.
+    """
     sections: list[Section] = []
     level = None
     last = None
@@ -141,7 +150,7 @@ def numpydoc_sections(doc: str) -> list[Section]:
         start = doc.rfind("\n", 0, stop) + 1
         line = doc[start:stop]
         title = line.strip()
-        kind = _KINDS.get(title.lower().rstrip(": "))
+        kind = kind_of(title)
         if kind is None and not _is_unknown_header(doc, start, title, match[0]):
             continue
         indent = line[: len(line) - len(line.lstrip(" \t"))]
@@ -156,6 +165,8 @@ def numpydoc_sections(doc: str) -> list[Section]:
         level = own
         if last is not None:
             last.end = start
+            if until is not None and last.kind == until:
+                break
         last = Section(kind, start, match.end(), len(doc), indent)
         sections.append(last)
     if ".. index::" in doc:

@@ -7,7 +7,15 @@ by line, whatever their indentation.
 from __future__ import annotations
 
 from scverse_backends._docstrings.entry import BACKEND, option_entry
-from scverse_backends._docstrings.read import entries, names_of, parameter_sections
+from scverse_backends._docstrings.read import (
+    OTHER,
+    PARAMETERS,
+    UNDERLINES,
+    entries,
+    kind_of,
+    names_of,
+    parameter_sections,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -99,12 +107,12 @@ def _indent(line: str) -> int:
 
 def _header_above(lines: Sequence[str], start: int) -> int | None:
     """Return where the header begins that stands right above a line, in either style."""
-    above = next((number for number in range(start - 1, -1, -1) if lines[number].strip()), None)
-    if above is None:
+    above = next((number for number in range(start - 1, -1, -1) if lines[number].strip()), 0)
+    if above and _is_underline(lines[above]):
+        above -= 1
+    elif not lines[above].rstrip().endswith(":") or _indent(lines[above]) >= _indent(lines[start]):
         return None
-    if _is_underline(lines[above]):
-        return above - 1 if above else None
-    return above if lines[above].strip().endswith(":") and _indent(lines[above]) < _indent(lines[start]) else None
+    return above if kind_of(lines[above].strip()) in (PARAMETERS, OTHER) else None
 
 
 def _goes_on(lines: Sequence[str], end: int, header: int) -> bool:
@@ -117,7 +125,7 @@ def _goes_on(lines: Sequence[str], end: int, header: int) -> bool:
 
 def _is_underline(line: str) -> bool:
     text = line.strip()
-    return len(text) > 1 and text == text[0] * len(text) and not text[0].isalnum()
+    return len(text) > 1 and text[0] in UNDERLINES and text == text[0] * len(text)
 
 
 def _cut(lines: list[str], start: int, end: int) -> None:

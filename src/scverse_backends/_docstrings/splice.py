@@ -51,6 +51,7 @@ _TITLES: Final = {PARAMETERS: "Parameters", OTHER: "Other Parameters"}
 _AFTER_BLANK: Final = re.compile(r"\n[ \t\f\r]*\n([ \t]*)(?=\S)")
 # Patterns that most decorated functions never need stay text until then: compiling them all takes milliseconds.
 _BLANK: Final = r"\n[ \t\f\r]*\n"
+_STARS: Final = r"\n[ \t`\\]*\*\\?\*"
 _PLACEHOLDER: Final = r"(?m)^[ \t]*(?:\{\w*backend\w*\}|%\(\w*backend\w*\)s)[ \t]*\r?$"
 # Fields of Sphinx and epydoc, and titles that speak of parameters in a style that neither numpydoc nor Google knows.
 _UNRECOGNISED: Final = (
@@ -149,7 +150,9 @@ def rename_parameter(doc: str, old: str, new: str) -> str:
 
 
 def _splice(doc: str, kind: str, new: Sequence[Entry]) -> str:
-    sections = numpydoc_sections(doc)
+    # Every decorated function pays for this, and few have other parameters, whose section may stand anywhere.
+    has_other = any(words in doc.lower() for words in ("other ", "keyword "))
+    sections = numpydoc_sections(doc, None if has_other or kind == OTHER else kind)
     first = {section.kind: section for section in reversed(sections)}
     # The signature ends with what is new, and so does the last section that documents it.
     target = first.get(OTHER) or first.get(kind)
@@ -238,15 +241,13 @@ def _append(doc: str, section: Section, new: Sequence[Entry], *, google: bool) -
 def _last_place(doc: str, section: Section, new: Sequence[Entry], *, google: bool) -> int:
     """Return where new entries end: at the end of the section, or before what the signature has behind them."""
     text = doc[section.body : section.end]
-    behind = {"**"} if "**" in text.replace("\\", "") else set()
-    if BACKEND not in new and BACKEND.name in text and not google:
-        behind.add(BACKEND.name)
-    if behind:
-        for position, line, _ in entries(doc, section):
-            names = names_of(line)
-            takes_any = line.lstrip().replace("\\", "").lstrip("`").startswith("**")
-            if names and (takes_any or behind.issuperset(names)):
-                return position
+    # As above: looked for as text first.
+    stars = re.search(_STARS, text) is not None if "*" in text else False
+    last = BACKEND.name if BACKEND not in new and not google and BACKEND.name in text else ""
+    for position, line, _ in entries(doc, section) if stars or last else ():
+        names = names_of(line)
+        if names and (names == [last] or re.match(_STARS, "\n" + line)):
+            return position
     return section.end
 
 
