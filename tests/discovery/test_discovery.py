@@ -6,6 +6,7 @@ import gc
 import importlib.metadata
 import logging
 import pickle
+import re
 import sys
 import threading
 import warnings
@@ -1240,6 +1241,32 @@ def test_untrusted_backends_warn_once(site):  # 3.5
     with pytest.warns(UntrustedBackendWarning, match=r"'fast'.*fast-pkg"):
         dispatcher.discover()
     dispatcher.discover()
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_the_warning_says_how_to_silence_it(site, by_hand):  # 3.5
+    site.backend("fast.1")
+
+    def host(**options):
+        dispatcher, f = make(**{"untrusted": "warn", **options})
+        dispatcher.register(adapter("mine"))
+        return f
+
+    name = "mine" if by_hand else "fast.1"
+    with pytest.warns(UntrustedBackendWarning) as caught:
+        host()(1, backend=name)
+    text = str(caught[0].message)
+    advice = re.search(r"warnings\.filterwarnings\(.*?\"\)", text)[0]
+    with warnings.catch_warnings(action="error"):
+        exec(advice, {"warnings": warnings})
+        assert host()(1, backend=name) == name
+        # Of no other backend.
+        with pytest.raises(UntrustedBackendWarning):
+            host()(1, backend="fast.1" if by_hand else "mine")
+    assert ("list it in trusted_backends, or write untrusted='allow'" in text) is not by_hand
+    if not by_hand:
+        assert host(trusted_backends={name: {"package": "fast.1-pkg"}})(1, backend=name) == name
+    assert host(untrusted="allow")(1, backend=name) == name
 
 
 def test_refused_backends_are_never_imported(site):  # 3.5

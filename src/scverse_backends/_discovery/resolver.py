@@ -307,11 +307,15 @@ class Resolver:
         if backend.trusted or not self.warns_untrusted:
             return
         origin = backend.record.origin
+        authors = f" Authors of {self.host} list it in trusted_backends, or write untrusted='allow'."
         self._warner.warn_once(
             ("untrusted", backend.name, backend.distribution),
             UntrustedBackendWarning(
                 f"Backend {backend.name!r} ({origin}) is not trusted by {self.host}: {backend.untrusted_reason}. "
-                f"Use it only if you trust whoever provides it; its results have not been verified by {self.host}.",
+                f"Nobody there has checked its results. Once you have, silence this with "
+                f"warnings.filterwarnings('ignore', \"Backend '{backend.name}' .* not trusted\")."
+                # What a user hands over has no distribution that a host could list.
+                f"{'' if backend.record.by_hand else authors}",
                 backend=backend.name,
                 distribution=backend.distribution,
             ),

@@ -81,7 +81,8 @@ def _warnings(
             ("untrusted listing", listed),
             UntrustedBackendWarning(
                 f"These backends are not trusted by {host}, and their options now show in its help: {listed}. "
-                f"Use them only if you trust whoever provides them."
+                f"Use them only if you trust whoever provides them. Authors of {host} list those that they have "
+                f"reviewed in trusted_backends, or write untrusted='allow'."
             ),
         )
 
