@@ -130,10 +130,10 @@ def fast(**functions: object) -> Point:
 
 
 def installed(name: str, **groups: Sequence[str]) -> Any:
-    """Put a distribution where unrecognised ones are looked for."""
+    """Put a distribution where unrecognised ones are looked for, and no other."""
     named = [(f"myhost.{group}", point) for group, points in groups.items() for point in points]
     points = [SimpleNamespace(group=group, name=point) for group, point in named]
-    found = [(SimpleNamespace(name=name, entry_points=points), None)]
+    found = [(SimpleNamespace(name=name, entry_points=points), None)] if name else []
     return mock.patch("scverse_backends._discovery.unrecognised.all_distributions", return_value=found)
 
 
@@ -639,7 +639,8 @@ def _undisturbed() -> Iterator[None]:
     before = ours.disabled
     ours.disabled = True
     try:
-        with mock.patch.object(importlib.metadata, "entry_points", importlib.metadata.entry_points):
+        # What is installed here is nothing to the host of this page.
+        with mock.patch.object(importlib.metadata, "entry_points", importlib.metadata.entry_points), installed(""):
             yield
     finally:
         ours.disabled = before
