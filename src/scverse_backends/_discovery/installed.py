@@ -171,7 +171,8 @@ def _metadata_folders() -> dict[str, list[tuple[str, str]]]:
     for place in dict.fromkeys(sys.path):
         for name in _names_in(place):
             if name.endswith(_METADATA_FOLDERS):
-                distribution = normalize_distribution(name.rpartition(".")[0].partition("-")[0])
+                # The names of folders are escaped already, but for case and, where they are old, for dots.
+                distribution = name.rpartition(".")[0].partition("-")[0].lower().replace(".", "_")
                 found.setdefault(distribution, []).append((place, name))
     return found
 
