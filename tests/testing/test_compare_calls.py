@@ -391,6 +391,20 @@ def test_an_interrupt_of_the_host_passes():
     assert host.settings.backend == "cpu"
 
 
+def test_an_interrupt_of_the_hosts_construction_passes_once():
+    host = Host()
+
+    @host.dispatcher.backend_class
+    class Model:
+        def __init__(self):
+            raise KeyboardInterrupt
+
+    host.dispatcher.register(types.SimpleNamespace(name="fast", Model=type("Model", (), {})))
+    with compare_calls(host.dispatcher) as table, pytest.raises(KeyboardInterrupt):
+        Model(backend="fast")
+    assert (table[0].calls, table[0].failed, table[0].worst) == (1, 0, None)
+
+
 def test_what_cannot_be_copied_is_not_compared():
     def same(x):
         return 1

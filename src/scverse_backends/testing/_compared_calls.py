@@ -132,13 +132,13 @@ class Ledger:
     """All that has come of the calls in a block so far. Threads write into it at once."""
 
     def __init__(self, about: str = "") -> None:
-        self.about = about
+        self.about: str = about
         """A sentence about the tolerances."""
         self.on_host: dict[str, str] = {}
         """The functions that no backend ran, and why."""
         self.first: str | None = None
         """The first call that differs."""
-        self.costs = {"on the host": 0.0, "copying": 0.0, "comparing": 0.0}
+        self.costs: dict[str, float] = {"on the host": 0.0, "copying": 0.0, "comparing": 0.0}
         """The seconds that the pipeline alone would not have taken."""
         self._lock = Lock()
         self._tallies: dict[tuple[object, str], Tally] = {}
