@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, final, overload
 
-from scverse_backends._inside import Row, Table, count, duration, speed
+from scverse_backends._inside import Row, Table, count, duration
 from scverse_backends.testing._comparison import ComparisonRecord, number
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ class ComparedFunction:
         What came of the call with the gravest outcome: one that differs, before one that could not be compared, before
         one that agrees; among these the one with the largest relative difference.
     seconds, host_seconds
-        The time that the backend and the host took for the compared calls.
+        The time that the backend and the host took for the compared calls. What happens once (a compilation, say) is
+        part of it: :func:`compare` with its ``repeats`` says which of them is faster.
     """
 
     function: str
@@ -204,11 +205,11 @@ class ComparedCalls(Sequence[ComparedFunction]):
         title = f"{count(len(records), 'function')} on {where}, each call compared with the host"
         return Table(
             title if records else "Nothing ran on a backend in this block.",
-            ("function", "backend", "compared", "differ", "first", "speed", "max abs", "max rel"),
+            ("function", "backend", "compared", "differ", "first", "max abs", "max rel"),
             (_row(record, shows_backend=len(backends) > 1) for record in records),
             about=[self._ledger.about] if records else [],
             notes=self._notes(records),
-            numbers=["compared", "differ", "first", "speed", "max abs", "max rel"],
+            numbers=["compared", "differ", "first", "max abs", "max rel"],
             names=["function", "backend"],
         )
 
@@ -244,7 +245,6 @@ def _row(record: ComparedFunction, *, shows_backend: bool) -> Row:
         f"{record.compared:,}" if record.compared == record.calls else f"{record.compared:,} of {record.calls:,}",
         f"{record.differing:,}" if record.compared else "",
         "" if record.first is None else f"call {record.first:,}",
-        speed(record.host_seconds / record.seconds) if record.seconds and record.host_seconds else "",
         number(record.max_abs),
         number(record.max_rel),
     )
