@@ -241,11 +241,12 @@ def test_it_prints_as_a_table_with_totals():
     assert str(calls).splitlines() == [
         "3 dispatched calls",
         "",
-        "function  requested  by        ran on      time  why",
-        "--------  ---------  --------  ------  --------  ----------",
+        "function  requested  by        ran on      time",
+        "--------  ---------  --------  ------  --------",
         "f         fast       argument  fast      1.50 s",
         "f         fast       argument  fast    12.30 ms",
-        "g         a, b       argument  cpu       4.2 µs  fast: runs",
+        "g         a, b       argument  cpu       4.2 µs",
+        "    fast: runs",
         "",
         "fast: 2 calls, 1.51 s",
         "cpu: 1 call, 4.2 µs",
@@ -260,11 +261,11 @@ def test_it_prints_as_a_table_with_totals():
 def test_a_reason_stands_where_another_one_ran_than_was_asked_for_first():
     ran = [("fast", ("fast", "cpu"), "fast: runs"), ("cpu", "fast", "fast: not implemented; cpu: runs as fallback")]
     calls = Trace([call("f", executed, 1, requested=requested, reason=why) for executed, requested, why in ran])
-    assert [line.split("  ")[-1] for line in str(calls).splitlines()[4:6]] == ["1.00 s", "fast: not implemented"]
+    assert [line.strip() for line in str(calls).splitlines()[4:7] if "1.00 s" not in line] == ["fast: not implemented"]
 
 
 def test_a_long_trace_shows_its_ends_and_counts_all():
-    calls = Trace(call(f"f{number}", "cpu", 0.001) for number in range(10_000))
+    calls = Trace(call(f"f{number}", "cpu", 0.001, requested="cpu") for number in range(10_000))
     text = str(calls)
     assert len(text.splitlines()) < 70
     assert "f29 " in text

@@ -164,6 +164,9 @@ def test_backends_have_rows_of_their_own(host):
         host.log(cells(), backend="fast")
         host.log(cells(), backend="other")
     assert [(r.backend, r.differing) for r in table] == [("fast", 1), ("other", 0)]
+    lines = str(table).splitlines()
+    assert lines[0] == "1 function on several backends, each call compared with the host"
+    assert lines[3].split()[:2] == ["function", "backend"]
 
 
 def test_what_runs_on_the_host_is_not_compared(host):

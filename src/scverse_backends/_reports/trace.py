@@ -148,7 +148,7 @@ class Trace(list[Call]):
         calls = [*self[:_SHOWN], *self[_SHOWN + left_out :]]
         return Table(
             count(len(self), "dispatched call"),
-            ("function", "requested", "by", "ran on", "time", "why"),
+            ("function", "requested", "by", "ran on", "time"),
             (Row(tuple(_cells(call)), _detail(call), depth=max(call.depth - self.depth, 0)) for call in calls),
             notes=self._notes(left_out),
             numbers=["time"],
@@ -194,7 +194,6 @@ def _cells(call: Call) -> Iterator[str]:
     yield call.source or ""
     yield call.executed or ""
     yield "running" if call.seconds is None else duration(call.seconds)
-    yield _why(call)
 
 
 def _why(call: Call) -> str:
@@ -206,4 +205,4 @@ def _why(call: Call) -> str:
 def _detail(call: Call) -> str:
     options = ", ".join(f"{name}={value!r}" for name, value in call.options.items())
     raised = "" if call.exception is None else f"raised {call.exception}"
-    return "; ".join(text for text in (f"with {options}" if options else "", raised) if text)
+    return "; ".join(text for text in (_why(call), f"with {options}" if options else "", raised) if text)

@@ -201,8 +201,9 @@ class ComparedCalls(Sequence[ComparedFunction]):
         records = self._ledger.records()
         backends = {record.backend for record in records}
         # One backend stands in the title, several have a column.
-        where = "a backend" if len(backends) > 1 else "".join(backends)
-        title = f"{count(len(records), 'function')} on {where}, each call compared with the host"
+        where = "several backends" if len(backends) > 1 else "".join(backends)
+        functions = count(len({record.function for record in records}), "function")
+        title = f"{functions} on {where}, each call compared with the host"
         return Table(
             title if records else "Nothing ran on a backend in this block.",
             ("function", "backend", "compared", "differ", "first", "max abs", "max rel"),
