@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["OMITTED", "BackendDispatcher", "Settings", "exceptions"]
 
+__version__ = "0.0.4"
+
 
 def __getattr__(name: str) -> Any:
     # Importing a host need not pay for what few hosts use, and what is used when something is wrong.

@@ -47,7 +47,8 @@ def repository_files():
 
 
 def test_version_is_the_installed_one():
-    assert importlib.metadata.version("scverse-backends") == PYPROJECT["project"]["version"]
+    assert importlib.metadata.version("scverse-backends") == scverse_backends.__version__
+    assert PYPROJECT["project"]["dynamic"] == ["version"]  # The number stands in one place only.
 
 
 def test_no_runtime_dependency():
@@ -91,7 +92,7 @@ def test_every_supported_python_is_declared_and_tested():
 
 
 def test_release_notes_speak_of_this_version():
-    assert f"## {PYPROJECT['project']['version']}" in (ROOT / "docs" / "release-notes.md").read_text()
+    assert f"## {scverse_backends.__version__}" in (ROOT / "docs" / "release-notes.md").read_text()
 
 
 def test_repository_names_no_machine_and_no_registry_host():
