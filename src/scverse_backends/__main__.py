@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from scverse_backends._cli import main
+from scverse_backends._cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

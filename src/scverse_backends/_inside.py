@@ -8,20 +8,24 @@ from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
+from contextlib import contextmanager
 from typing import cast
 
 from scverse_backends._calls.watched import OutermostCall, outermost, watching
 from scverse_backends._discovery.adapters import Backend, Failure
-from scverse_backends._discovery.exports import MISSING, exported
+from scverse_backends._discovery.exports import MISSING, declares, exported
 from scverse_backends._discovery.installed import installed_version
 from scverse_backends._dispatcher import BackendDispatcher
 from scverse_backends._foundation.amounts import count, duration, speed
 from scverse_backends._foundation.foreign import describe_error
-from scverse_backends._foundation.labels import CPU, did_you_mean, listing, problem, suggestions
+from scverse_backends._foundation.labels import CPU, did_you_mean, problem, suggestions
 from scverse_backends._foundation.live import live_dispatchers
 from scverse_backends._foundation.table import Row, Table
 from scverse_backends._foundation.waiting import DEEPEST, computed, is_lazy, leaves, wait_for
-from scverse_backends._reports.contract import adapter_problems, failure_problems, function_problems
+from scverse_backends._reports.contract import adapter_problems, failure_problems
+from scverse_backends._reports.discover import ambiguities as _ambiguities
+from scverse_backends._reports.discover import doubled
+from scverse_backends._reports.function import ambiguous_problem, function_problems
 from scverse_backends._reports.problem import Problem
 from scverse_backends._signatures.accepted import implementation_signature
 from scverse_backends._signatures.arguments import Names
@@ -29,12 +33,12 @@ from scverse_backends.exceptions import BackendError, UnknownBackendError
 
 __all__ = [
     "DEEPEST",
-    "HostError",
     "Inspected",
     "OutermostCall",
     "Problem",
     "Row",
     "Table",
+    "ambiguities",
     "canonical_name",
     "computed",
     "count",
@@ -42,7 +46,6 @@ __all__ = [
     "did_you_mean",
     "dispatcher_behind",
     "dispatcher_of",
-    "dispatchers_of",
     "duration",
     "holders",
     "implements",
@@ -76,10 +79,6 @@ if TYPE_CHECKING:
     """Takes the name of a host function, what runs it (``"cpu"`` for the host), and why."""
 
 
-class HostError(Exception):
-    """There are no dispatchers to be had of that name; the message says why."""
-
-
 class Inspected:
     """One backend as a static check sees it: its entry point and what became of it."""
 
@@ -97,6 +96,22 @@ class Inspected:
         return self._entry.record
 
     @property
+    def host_modules(self) -> tuple[str, ...]:
+        """The modules that make the dispatcher and define the functions, all of which a user of the backend has."""
+        maker: str = self._dispatcher._key[0]  # noqa: SLF001 - what this module is for.
+        homes = [record.function.__module__ for record in _inside(self._dispatcher).records.listed()]
+        return tuple(dict.fromkeys((maker, *homes)))
+
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """Names of the host functions that it says it implements."""
+        outcome = self._entry.outcome
+        if not isinstance(outcome, Backend):
+            return ()
+        known = {record.attribute for record in _inside(self._dispatcher).records.listed()}
+        return tuple(name for name in sorted(known) if declares(outcome.adapter, name))
+
+    @property
     def traceback(self) -> str:
         """The traceback of a failure as text, empty where there is none."""
         outcome = self._entry.outcome
@@ -106,14 +121,18 @@ class Inspected:
         """Yield everything that is wrong with the adapter and with what it exports, calling none of its functions."""
         dispatcher, entry = self._dispatcher, self._entry
         outcome = entry.outcome
+        registry = _inside(dispatcher).registry
         if not isinstance(outcome, Backend):
-            yield from failure_problems(entry)
+            yield from failure_problems(entry, registry)
             return
-        parts = _inside(dispatcher)
-        records = parts.records.listed()
-        yield from adapter_problems(entry, outcome, records, parts.registry)
-        for record in sorted(records, key=lambda record: record.attribute):
-            yield from function_problems(record, outcome)
+        records = _inside(dispatcher).records.listed()
+        yield from adapter_problems(entry, outcome, records, registry)
+        ambiguous = {one.attribute: (one, other) for one, other in doubled(records)}
+        for name, record in sorted({record.attribute: record for record in records}.items()):
+            if name not in ambiguous:
+                yield from function_problems(record, outcome)
+            elif declares(outcome.adapter, name):
+                yield ambiguous_problem(*ambiguous[name])
 
 
 def _inside(dispatcher: BackendDispatcher) -> Machinery:
@@ -155,44 +174,9 @@ def inspected(dispatcher: BackendDispatcher, name: str) -> Inspected:
     return Inspected(dispatcher, next(entry for entry in registry.known_entries() if entry.outcome is backend))
 
 
-def dispatchers_of(host: str) -> list[BackendDispatcher]:
-    """Import a host and return the dispatchers that it creates, one at least, those that bear its name first.
-
-    Raises
-    ------
-    HostError
-        If it cannot be imported, or creates none.
-    """
-    try:
-        import_module(host)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
-        raise HostError(f"cannot import {host!r}: {describe_error(error)}.{_hint(host)}") from error
-    # A module that is loaded again makes its dispatcher anew, and the latest is the one in use.
-    found = {
-        (module, group, name): dispatcher
-        for (module, group, name, *_), dispatcher in live_dispatchers()
-        if host in (name, module) or module.startswith(f"{host}.")
-    }
-    if not found:
-        hosts = sorted({name for (_, _, name, *_), _ in live_dispatchers()})
-        others = f" Hosts that are loaded: {listing(hosts)}." if hosts else ""
-        raise HostError(f"importing {host!r} creates no dispatcher, so it is no host of backends.{others}")
-    return sorted(found.values(), key=lambda dispatcher: dispatcher.host_name != host)
-
-
-def _hint(host: str) -> str:
-    """Say what is wanted where something else than the name of a module was given."""
-    if _is_module_name(host):
-        return ""
-    likely = host.partition(":")[0].strip(".").replace("-", "_")
-    meant = did_you_mean([likely] if _is_module_name(likely) else [])
-    return f" HOST is the name of a module as it stands after 'import', example_host for instance.{meant}"
-
-
-def _is_module_name(name: str) -> bool:
-    return all(part.isidentifier() for part in name.split("."))
+def ambiguities(dispatcher: BackendDispatcher) -> list[str]:
+    """Return a sentence for each two functions of a host that look for the same name in backends."""
+    return [str(warning) for warning in _ambiguities(_inside(dispatcher).records.listed())]
 
 
 def live() -> list[BackendDispatcher]:

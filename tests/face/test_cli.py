@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import scverse_backends
-from scverse_backends._cli import main
+from scverse_backends._cli.main import main
 
 NUMBER = itertools.count()
 
@@ -115,31 +115,40 @@ def test_list_as_json(broken, capsys):
 
 def test_check(host, capsys):
     assert main(["check", host, "g"]) == 0
-    assert capsys.readouterr().out.startswith(f"{host}: backend 'good': 0 errors, 0 warnings, 1 note\n")
-    assert main(["check", host, "bad"]) == 1
-    assert "warning  double(scale): Its default is 2 here and 1 in the host." in capsys.readouterr().out
+    lines = capsys.readouterr().out.splitlines()
+    assert (lines[0], lines[-1]) == (f"{host}: backend 'good'", "1 function, 0 errors, 0 warnings, 1 note")
+    assert main(["check", host, "g", "--strict"]) == 0
+    capsys.readouterr()
+    # Errors fail; with `--strict` warnings do, too.
+    assert main(["check", host, "bad"]) == 0
+    assert "\ndouble\n  warning  scale: Its default is 2 here and 1 in the host.\n" in capsys.readouterr().out
+    assert main(["check", host, "bad", "--strict"]) == 1
 
 
 def test_check_shows_the_traceback_of_a_failure(broken, capsys):
     assert main(["check", broken, "broken"]) == 1
     out = capsys.readouterr().out
-    assert "backend 'broken' (broken-dist 1.2): 1 error" in out
+    assert out.startswith(f"{broken}: backend 'broken' (broken-dist 1.2)\n")
+    assert "\n0 functions, 1 error, 0 warnings, 0 notes\n" in out
     assert "Traceback (most recent call last):" in out
     assert out.endswith("ImportError: no libcuda\n")
 
 
 def test_check_as_json(broken, capsys):
-    assert main(["check", broken, "bad", "--json"]) == 1
+    assert main(["check", broken, "bad", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
-    assert {key: report[key] for key in ("host", "backend", "distribution", "version", "ok", "traceback")} == {
+    problems = report.pop("problems")
+    assert report == {
         "host": broken,
         "backend": "bad",
         "distribution": None,
         "version": None,
+        "functions": ["double"],
         "ok": False,
+        "counts": {"error": 0, "warning": 1, "note": 1},
         "traceback": "",
     }
-    assert report["problems"][0] == {
+    assert problems[0] == {
         "function": "double",
         "parameter": "scale",
         "severity": "warning",
@@ -306,7 +315,7 @@ def on_terminal(monkeypatch):
 
 
 def test_colour_on_a_terminal(broken, on_terminal):
-    assert "\n\033[33mwarning\033[0m  double(scale)" in on_terminal("check", broken, "bad")
+    assert "\n  \033[33mwarning\033[0m  scale: Its default" in on_terminal("check", broken, "bad")
     table = on_terminal("list", broken)
     assert "  \033[32mavailable\033[0m  " in table
     assert "  \033[31mfailed\033[0m  " in table
@@ -386,7 +395,7 @@ def test_a_host_of_several_dispatchers(several, capsys):
     shown = capsys.readouterr()
     assert (shown.out.startswith(f"No backend of {several}_b"), shown.err) == (True, "")
     assert main(["list", several, "--dispatcher", "c"]) == 2
-    assert f"but {several}_a, {several}_b." in capsys.readouterr().err
+    assert f"Choose --dispatcher from: {several}_a, {several}_b." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("function", ["total", "sum_up"])

@@ -283,7 +283,7 @@ def test_registering_does_not_depend_on_the_order(first: int) -> None:  # 2.5, 2
 
 @pytest.mark.parametrize("given", ["notanadapter", None, {}])
 def test_what_is_no_adapter_is_told_what_one_has(given: Any) -> None:
-    with pytest.raises(ValueError, match="an adapter needs a 'name', and this"):
+    with pytest.raises(ValueError, match="the adapter has no attribute 'name'"):
         make(HOST).register(given)
 
 
@@ -332,8 +332,9 @@ def test_blocks_that_overlap_lose_nothing_and_leave_nothing() -> None:  # 8.3
         (lambda data: True, "lacks 'n'"),
         (lambda: True, "lacks 'data', 'n'"),
         (lambda data, n, extra: True, "requires 'extra'"),
-        (lambda **kwargs: True, None),
-        (lambda data, *, n: True, None),
+        # What callers give by position arrives by position.
+        (lambda **kwargs: True, "By position it takes nothing, and the implementation data, n."),
+        (lambda data, *, n=2: True, "By position it takes data, and the implementation data, n."),
         (dict, None),
     ],
 )

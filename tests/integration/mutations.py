@@ -52,11 +52,13 @@ def wrong_default(exports):
 
 
 def renamed_required_parameter(exports):
-    return exports | {"embed": wrapped(exports["embed"], exports["embed"], data="matrix")}
+    return exports | {"embed": wrapped(exports["embed"], exports["embed"], data="dataset")}
 
 
 def renamed_option(exports):
-    return exports | {"compute_score": wrapped(exports["compute_score"], exports["compute_score"], features="genes")}
+    return exports | {
+        "compute_score": wrapped(exports["compute_score"], exports["compute_score"], features="feature_set")
+    }
 
 
 def undocumented_option(exports):

@@ -20,8 +20,8 @@ NEEDS = {"example_fast": ["numpy"], "example_jax": ["numpy", "jax"], "example_da
 # For each mutation, how what finds it begins, and what it says.
 FOUND = {
     "wrong_default": ("check: embed(n_components)", "Its default is 3 here and 2 in the host."),
-    "renamed_required_parameter": ("check: embed(data)", "The host may have renamed 'matrix'."),
-    "renamed_option": ("check: compute_score(features)", "The host may have renamed 'genes'."),
+    "renamed_required_parameter": ("check: embed(data)", "The host may have renamed 'dataset'."),
+    "renamed_option": ("check: compute_score(features)", "The host may have renamed 'feature_set'."),
     "undocumented_option": ("check: embed(threads)", "without a description"),
     "misspelt_export": ("check: compute_scores", "No host function has this name"),
     "wrong_numerics": ("conformance: embed", "Not equal to tolerance"),
@@ -33,9 +33,9 @@ FOUND = {
     "ignored_option": ("conformance: embed", "Not equal to tolerance"),
     "data_overwritten": ("conformance: compute_score", "Arrays are not equal"),
     "nan_accepted": ("conformance: embed", "accepts what the host refuses"),
-    "not_callable": ("check: embed", "It is no callable but str."),
+    "not_callable": ("check: embed", "It is a str object, which cannot be called."),
     "always_declining": ("conformance: embed", "The host ran"),
-    "broken_can_run": ("check: embed(can_run)", "no callable but bool"),
+    "broken_can_run": ("check: embed(can_run)", "It is a bool object, which cannot be called"),
     "failing_lazily": ("check: embed", "needs a library that is not installed"),
 }
 

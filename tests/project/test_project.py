@@ -42,7 +42,8 @@ def repository_files():
     folders = [ROOT / name for name in (".ci", "docs", "src", "tests")]
     generated = {"__pycache__", "_build", "generated", "build", "dist", "results"}
     for path in [*ROOT.glob("*"), *(path for folder in folders for path in folder.rglob("*"))]:
-        if path.is_file() and not generated.intersection(path.relative_to(ROOT).parts):
+        # In a worktree, `.git` is a file that says where the history lies.
+        if path.is_file() and path.name != ".git" and not generated.intersection(path.relative_to(ROOT).parts):
             yield path
 
 

@@ -122,6 +122,8 @@ def load(
         return _identify(record, trust, claims, shared, *(names if shared is instance else _names(shared)))
     except KeyboardInterrupt:
         raise
+    except _Nameless:
+        return Failure("the adapter has no attribute 'name'"), []
     except BaseException as error:  # noqa: BLE001 - SystemExit and the like must not end the user's session.
         text = f"it could not be loaded: {describe_error(error)}"
         return Failure(text, error=error, advice=_what_is_missing(error, record)), []
@@ -145,13 +147,17 @@ def _what_is_missing(error: BaseException, record: EntryPointRecord) -> str | No
     return f"{provider} is an editable install, which Python sees only when it starts. Restart Python"
 
 
+class _Nameless(Exception):  # noqa: N818 - it never leaves this module.
+    """An adapter has no attribute ``name``: a slip of its author, which no traceback would explain."""
+
+
 def _names(adapter: Any) -> tuple[object, object]:
     try:
         name = adapter.name
     except AttributeError as error:
         if error.name != "name" or error.obj is not adapter:
             raise
-        raise AttributeError(f"an adapter needs a 'name', and this {type(adapter).__name__} has none") from None
+        raise _Nameless from None
     # A module that imports what it is asked for is not asked for what it need not have (2.3).
     if isinstance(adapter, ModuleType) and static_lookup(adapter, "aliases") is MISSING:
         return name, ()

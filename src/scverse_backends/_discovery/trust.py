@@ -69,26 +69,37 @@ class TrustedBackend:
 
     def mismatches(self, record: EntryPointRecord) -> Iterator[str]:
         """Say, for every kind of check that is configured and not met, what was found instead."""
+        return (sentence for _, _, sentence in self._mismatches(record))
+
+    def unmet(self, record: EntryPointRecord) -> Iterator[tuple[str, str]]:
+        """Return each kind of check that is not met, with the value that the host would have to list for it."""
+        return ((kind, found) for kind, found, _ in self._mismatches(record) if found)
+
+    def _mismatches(self, record: EntryPointRecord) -> Iterator[tuple[str, str, str]]:
         if self.distributions and not self.from_distribution(record):
-            found = f"distribution {record.distribution!r}" if record.distribution else "an unknown distribution"
-            yield f"it comes from {found} and not from {_either(self.distributions)}"
+            distribution = record.distribution or ""
+            found = f"distribution {distribution!r}" if distribution else "an unknown distribution"
+            yield "distributions", distribution, f"it comes from {found} and not from {_either(self.distributions)}"
         # What a stand-in of a test leaves open counts as met where it names the right distribution.
         lenient = self.from_distribution(record)
         if self.entrypoints and not record.tells("entrypoints"):
             if not lenient:
-                yield "its entry point is unknown"
+                yield "entrypoints", "", "its entry point is unknown"
         elif self.entrypoints and record.name not in self.entrypoints:
-            yield f"its entry point is {record.name!r} and not {_either(self.entrypoints)}"
+            sentence = f"its entry point is {record.name!r} and not {_either(self.entrypoints)}"
+            yield "entrypoints", record.name, sentence
         if not record.tells("references"):
             if not lenient and (self.object_refs or self.module_prefixes):
-                yield "what it refers to is unknown"
+                yield "object_refs", "", "what it refers to is unknown"
             return
         if self.object_refs and record.object_ref not in self.object_refs:
-            yield f"it refers to {record.object_ref!r} and not to {_either(self.object_refs)}"
+            sentence = f"it refers to {record.object_ref!r} and not to {_either(self.object_refs)}"
+            yield "object_refs", record.object_ref, sentence
         if self.module_prefixes and not any(
             record.module == prefix or record.module.startswith(prefix + ".") for prefix in self.module_prefixes
         ):
-            yield f"its module {record.module!r} is not within {_either(self.module_prefixes)}"
+            sentence = f"its module {record.module!r} is not within {_either(self.module_prefixes)}"
+            yield "module_prefixes", record.module, sentence
 
 
 def _either(values: tuple[str, ...]) -> str:

@@ -22,8 +22,6 @@ COLLECTIONS: tuple[type[Any], ...] = (list, tuple, *SETS)
 _LETTERS_AND_DIGITS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 _ALLOWED = _LETTERS_AND_DIGITS | frozenset("._-")
 
-_SUGGESTION_CUTOFF = 0.6
-
 
 def plain(label: str) -> str:
     """Return an exact ``str``: a subclass from a foreign adapter may compare or hash as it likes."""
@@ -71,8 +69,8 @@ def _loose(label: str) -> str:
     return "".join(label.split()).lower().replace("-", "").replace("_", "")
 
 
-def suggestions(name: str, candidates: Iterable[str]) -> tuple[str, ...]:
-    """Return the candidates that may have been meant, the likeliest first.
+def suggestions(name: str, candidates: Iterable[str], *, cutoff: float = 0.6) -> tuple[str, ...]:
+    """Return the candidates that may have been meant, the likeliest first; a higher cutoff asks for more likeness.
 
     Examples
     --------
@@ -87,7 +85,7 @@ def suggestions(name: str, candidates: Iterable[str]) -> tuple[str, ...]:
         return tuple(by_form[wanted])
     from difflib import get_close_matches  # Only a wrong name pays for this import.
 
-    close = get_close_matches(wanted[:MAX_LENGTH], by_form, n=3, cutoff=_SUGGESTION_CUTOFF)
+    close = get_close_matches(wanted[:MAX_LENGTH], by_form, n=3, cutoff=cutoff)
     return tuple(label for form in close for label in by_form[form])
 
 

@@ -72,7 +72,7 @@ def _warnings(
                     distribution=entry.record.distribution,
                 ),
             )
-    for ambiguity in _ambiguities(records):
+    for ambiguity in ambiguities(records):
         yield ("notice", str(ambiguity)), ambiguity
     untrusted = [backend for backend in registry.available() if not backend.trusted]
     if untrusted and warn_untrusted:
@@ -87,14 +87,20 @@ def _warnings(
         )
 
 
-def _ambiguities(records: Iterable[Dispatched]) -> Iterator[BackendConflictWarning]:
-    """Yield a warning for each two different host functions that look for the same adapter attribute."""
+def ambiguities(records: Iterable[Dispatched]) -> Iterator[BackendConflictWarning]:
+    """Yield a warning for each two host functions that look for the same adapter attribute."""
+    for first, second in doubled(records):
+        yield ambiguity(first, second)
+
+
+def doubled(records: Iterable[Dispatched]) -> Iterator[tuple[Dispatched, Dispatched]]:
+    """Yield each two different host functions that look for the same adapter attribute."""
     owners: dict[str, Dispatched] = {}
     for record in records:
         first = owners.setdefault(record.attribute, record)
         # Decorating the same function again, as reloading a module does, is no ambiguity.
         if first.place != record.place:
-            yield ambiguity(first, record)
+            yield first, record
 
 
 def ambiguity(first: Dispatched, second: Dispatched) -> BackendConflictWarning:

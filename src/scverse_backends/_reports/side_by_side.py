@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from enum import Enum
 from inspect import Parameter
 
 from scverse_backends._calls.implementations import can_run_of
@@ -17,42 +19,78 @@ from scverse_backends._signatures.router import backend_only
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from inspect import Signature
     from typing import Any
 
     from scverse_backends._calls.dispatched import Dispatched
     from scverse_backends._reports.problem import Severity
 
-_SAME_ARGUMENTS = "Make can_run a function of the same arguments."
+_SAME_ARGUMENTS = "Make can_run a function of the same parameters as the implementation."
 
 
-def can_run_problems(name: str, implementation: Any, signature: Signature | None) -> Iterator[Problem]:
-    """Yield what is wrong with ``can_run``: what it is, and which arguments it does not take or requires beyond."""
+def resembling(name: str, candidates: Iterable[str]) -> tuple[str, ...]:
+    """Return the candidates that a name is hardly more than a slip away from."""
+    return suggestions(name, candidates, cutoff=0.7)
+
+
+# -- can_run -----------------------------------------------------------------------------------------------------------
+
+
+def can_run_problems(record: Dispatched, implementation: Any, signature: Signature | None) -> Iterator[Problem]:
+    """Yield what is wrong with ``can_run``: what it is, and how it takes the arguments that the implementation gets."""
     can_run = can_run_of(implementation)
-    if can_run is not None and not callable(can_run):
-        text = f"Its can_run is no callable but {type(can_run).__name__}, so that every call fails."
-        yield Problem(name, "can_run", "error", text, _SAME_ARGUMENTS)
+    if can_run is None:
         return
-    asked = implementation_signature(can_run) if can_run is not None else None
+
+    def problem(severity: Severity, text: str, advice: str = _SAME_ARGUMENTS) -> Problem:
+        return Problem(record.attribute, "can_run", severity, text, advice)
+
+    if not callable(can_run):
+        yield problem("error", f"It is a {type(can_run).__name__} object, which cannot be called, so every call fails.")
+        return
+    if any(is_kind(can_run) for is_kind in _NEVER_AN_ANSWER):
+        text = "It is a coroutine function or a generator function, whose result is no answer, so every call fails."
+        yield problem("error", text, "Make it a plain function that returns True, False or a sentence.")
+    asked = implementation_signature(can_run)
     if asked is None or signature is None:
         return
     theirs, mine = Names(signature.parameters.values()), Names(asked.parameters.values())
     rest = any(parameter.kind is Parameter.VAR_POSITIONAL for parameter in asked.parameters.values())
     lacking = [] if mine.takes_any else sorted(theirs.all - mine.all - ({*theirs.positional_only} if rest else set()))
     if lacking:
-        text = f"Its can_run lacks {', '.join(map(repr, lacking))}, so that calls which give it fail."
-        yield Problem(name, "can_run", "error", text, _SAME_ARGUMENTS)
+        yield problem("error", f"It lacks {', '.join(map(repr, lacking))}, so that calls which give it fail.")
     beyond = sorted({*mine.required} - theirs.all)
     if beyond:
-        text = f"Its can_run requires {', '.join(map(repr, beyond))}, which the implementation does not have."
-        yield Problem(name, "can_run", "error", text, _SAME_ARGUMENTS)
+        yield problem("error", f"It requires {', '.join(map(repr, beyond))}, which the implementation does not have.")
+    # What the host's caller gives by position arrives by position.
+    by_position = _common_start(theirs.positional, record.host_names().positional) or theirs.positional_only
+    if not lacking and not rest and mine.positional[: len(by_position)] != by_position:
+        wanted, found = (", ".join(names) or "nothing" for names in (by_position, mine.positional))
+        yield problem("error", f"By position it takes {found}, and the implementation {wanted}.")
+    for shared in (one for one in theirs.defaults if one in mine.defaults):
+        if same_default(theirs.defaults[shared], mine.defaults[shared]) is False:
+            asked_for, runs = in_a_line(mine.defaults[shared]), in_a_line(theirs.defaults[shared])
+            text = f"It judges {shared}={asked_for} where the implementation runs {shared}={runs}, their defaults."
+            yield problem("warning", text, "Give both the same default.")
+
+
+def _common_start(names: tuple[str, ...], known: Collection[str]) -> tuple[str, ...]:
+    stop = next((index for index, name in enumerate(names) if name not in known), len(names))
+    return names[:stop]
+
+
+_NEVER_AN_ANSWER = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
+
+
+# -- the host's parameters and the implementation's --------------------------------------------------------------------
 
 
 class Signatures:
     """The host's signature and an implementation's, side by side."""
 
     def __init__(self, record: Dispatched, signature: Signature, implementation: Any) -> None:
+        self._record = record
         self._name = record.attribute
         self._host = record.host_signature().parameters
         self._theirs = signature.parameters
@@ -66,6 +104,8 @@ class Signatures:
             if new not in self._names.all and old in self._names.all
         }
         self._converted = {new for new, (_, convert) in record.renamed.items() if convert is not None}
+        # Parameters that change what a call does, where the host has named some.
+        self._never_drop: frozenset[str] = getattr(record, "never_drop", frozenset())
         hidden = {old for old, _ in record.renamed.values()}
         self._options = backend_only(self._host_names, self._names) - hidden
         self._reported: set[str] = set()
@@ -92,57 +132,32 @@ class Signatures:
             yield self._problem(mine.name, "note", text, "Dispatched calls work; direct ones differ.")
         if mine.default is Parameter.empty or theirs.default is Parameter.empty or mine.name in self._converted:
             return
-        if not _same_default(mine.default, theirs.default):
-            text = f"Its default is {in_a_line(theirs.default)} here and {in_a_line(mine.default)} in the host."
-            advice = "A call that leaves it out gives another result on this backend. Use the host's default."
-            yield self._problem(mine.name, "warning", text, advice)
+        same = same_default(mine.default, theirs.default)
+        if same:
+            return
+        text = f"Its default is {in_a_line(theirs.default)} here and {in_a_line(mine.default)} in the host."
+        if same is None:
+            yield self._problem(mine.name, "note", text, "See that a call which leaves it out gives the same result.")
+            return
+        advice = "A call that leaves it out gives another result on this backend. Use the host's default."
+        yield self._problem(mine.name, "warning", text, advice)
 
     def _missing(self, parameter: Parameter) -> Problem:
         name = parameter.name
-        likely = self._renamed_from(parameter)
-        if likely is not None:
-            self._reported.add(likely)
-        meant = f" The host may have renamed {likely!r}." if likely is not None else ""
-        rename = f"Rename {likely!r} to {name!r}."
+        renamed = resembling(name, [option for option in self._theirs if option in self._options])[:1]
+        self._reported.update(renamed)
+        meant = f" The host may have renamed {renamed[0]!r}." if renamed else ""
+        advice = f"Rename {renamed[0]!r} to {name!r}." if renamed else f"Add {name!r}."
         if parameter.default is Parameter.empty:
             text = f"The host requires this parameter and the backend lacks it, so every call fails.{meant}"
-            return self._problem(name, "error", text, f"Add {name!r}." if likely is None else rename)
+            return self._problem(name, "error", text, advice)
+        if name in self._never_drop:
+            text = f"The backend lacks it and the host never drops it, so calls that give it do not run here.{meant}"
+            return self._problem(name, "warning", text, advice)
         text = f"The host has this option and the backend lacks it, so it is dropped with a warning.{meant}"
-        advice = "Add it where it can have an effect." if likely is None else rename
-        return self._problem(name, "warning" if likely is not None else "note", text, advice)
-
-    def _renamed_from(self, missing: Parameter) -> str | None:
-        """Return an option that only the backend has and that this host parameter may have been called before.
-
-        Similar names tell, and so does an option with the same default between the same parameters that both have,
-        if it is the only one.
-        """
-        candidates = [name for name in self._theirs if name in self._options]
-        likely = suggestions(missing.name, candidates)
-        if likely:
-            return likely[0]
-        place = self._place(self._host, missing.name)
-        same = [
-            name
-            for name in candidates
-            if self._place(self._theirs, name) == place
-            and self._theirs[name].kind is missing.kind
-            and at_default(self._theirs[name].default, missing.default)
-        ]
-        return same[0] if len(same) == 1 else None
-
-    def _place(self, parameters: Iterable[str], name: str) -> tuple[str | None, str | None]:
-        """Return the nearest parameters before and after one that both sides have."""
-        before: str | None = None
-        passed = False
-        for other in parameters:
-            if other == name:
-                passed = True
-            elif other in self._host and other in self._theirs:
-                if passed:
-                    return before, other
-                before = other
-        return before, None
+        if renamed:
+            return self._problem(name, "warning", text, advice)
+        return self._problem(name, "note", text, "Add it where it can have an effect.")
 
     def _unreachable(self) -> Iterator[Problem]:
         old_names = set(self._old.values())
@@ -164,9 +179,11 @@ class Signatures:
 
     def _undocumented(self) -> Iterator[Problem]:
         described = parameter_docs(documentation(self._implementation))
+        # What the host's own help says of an option that its **kwargs take is said once.
+        by_host = parameter_docs(documentation(self._record.public())) if self._host_names.takes_any else {}
         for name in self._theirs:
-            if name in self._options - self._reported and (
-                name not in described or not any(described[name].description)
+            if name in self._options - self._reported and not any(
+                name in docs and any(docs[name].description) for docs in (described, by_host)
             ):
                 text = "This option shows in the host's help without a description."
                 yield self._problem(name, "warning", text, "Describe it under Parameters in the docstring.")
@@ -176,11 +193,61 @@ def _kind(parameter: Parameter) -> str:
     return parameter.kind.description
 
 
-def _same_default(mine: Any, theirs: Any) -> bool:
-    """Whether two defaults are the same, going by their text where they are no scalars: nothing foreign is compared."""
+def same_default(mine: Any, theirs: Any) -> bool | None:
+    """Whether two defaults are the same; ``None`` where only running the functions could tell.
+
+    Plain values can be compared. A sentinel, ``None`` included, stands for what a function works out by itself.
+
+    Examples
+    --------
+    >>> same_default(2, 2.0), same_default("mean", "median"), same_default(None, 50)
+    (True, False, None)
+    """
     if at_default(mine, theirs):
         return True
-    return type(mine) is type(theirs) and type(mine) not in (bool, int, float, complex) and _text(mine) == _text(theirs)
+    try:
+        return bool(_literal(mine) == _literal(theirs))
+    except ValueError:
+        return True if type(mine) is type(theirs) and _text(mine) == _text(theirs) else None
+
+
+_SCALARS = (bool, int, float, complex, str, bytes)
+_CONTAINERS: dict[type, Callable[[Iterable[Any]], Any]] = {
+    tuple: tuple,
+    list: tuple,
+    set: frozenset,
+    frozenset: frozenset,
+}
+"""What defaults are made of, and the form in which they are compared: a list is as good as a tuple."""
+_DEEPEST = 5
+
+
+def _literal(value: Any, depth: int = 0) -> Any:
+    """Return what a default says, in a form that can be compared.
+
+    Raises
+    ------
+    ValueError
+        If it is no plain value.
+    """
+    if isinstance(value, Enum):
+        value = value.value
+    kind = _class_of(value)
+    if kind.__module__ == "numpy" and getattr(value, "shape", None) == () and hasattr(value, "item"):
+        value = value.item()
+        kind = _class_of(value)
+    if kind in _SCALARS:
+        return value
+    if depth < _DEEPEST:
+        if kind in _CONTAINERS:
+            return _CONTAINERS[kind](_literal(one, depth + 1) for one in value)
+        if kind is dict:
+            return {key: _literal(one, depth + 1) for key, one in value.items()}
+    raise ValueError(value)
+
+
+def _class_of(value: object) -> type:
+    return type(value)
 
 
 def _text(value: object) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, final, overload
 
+from scverse_backends._hosts import HostError, whole_host
 from scverse_backends._inside import Problem, inspected, installed_version
 from scverse_backends.exceptions import BackendContractError, BackendLoadError, BackendNotInstalledError
-from scverse_backends.testing._import_cost import import_seconds
+from scverse_backends.testing._import_cost import import_cost
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,11 +32,13 @@ class CheckReport(Sequence[Problem]):
         Canonical name of the backend; the entry point's name where it could not be loaded.
     distribution, version
         The installed distribution that provides it, ``None`` where that is not known.
+    functions
+        Names of the host functions that it implements.
     traceback
         Where a backend that could not be loaded failed, as text.
     """
 
-    __slots__ = ("_problems", "backend", "distribution", "host", "traceback", "version")
+    __slots__ = ("_problems", "backend", "distribution", "functions", "host", "traceback", "version")
 
     def __init__(
         self,
@@ -45,6 +48,7 @@ class CheckReport(Sequence[Problem]):
         backend: str,
         distribution: str | None = None,
         version: str | None = None,
+        functions: Iterable[str] = (),
         traceback: str = "",
     ) -> None:
         self._problems = tuple(sorted(problems, key=lambda problem: _ORDER.index(problem.severity)))
@@ -52,6 +56,7 @@ class CheckReport(Sequence[Problem]):
         self.backend: str = backend
         self.distribution: str | None = distribution
         self.version: str | None = version
+        self.functions: tuple[str, ...] = tuple(functions)
         self.traceback: str = traceback
 
     @overload
@@ -65,12 +70,17 @@ class CheckReport(Sequence[Problem]):
         return len(self._problems)
 
     @property
+    def counts(self) -> dict[str, int]:
+        """How many problems there are of each severity."""
+        return {severity: sum(problem.severity == severity for problem in self._problems) for severity in _ORDER}
+
+    @property
     def ok(self) -> bool:
         """Whether there is nothing worse than a note."""
         return all(problem.severity == "note" for problem in self._problems)
 
     def require(self) -> None:
-        """Do nothing if all is well but for notes.
+        """Do nothing if all is well but for notes, as ``scverse-backends check --strict``.
 
         Raises
         ------
@@ -84,37 +94,52 @@ class CheckReport(Sequence[Problem]):
     @property
     def title(self) -> str:
         """What was checked and how many problems there are, as text."""
+        return f"{self._subject()}: {self._counted()}"
+
+    def _subject(self) -> str:
         provider = " ".join(text for text in (self.distribution, self.version) if text)
-        of_kind = [sum(problem.severity == severity for problem in self._problems) for severity in _ORDER]
-        counts = ", ".join(
-            f"{count} {severity}{'' if count == 1 else 's'}" for count, severity in zip(of_kind, _ORDER, strict=True)
-        )
-        return f"{self.host}: backend {self.backend!r}{f' ({provider})' if provider else ''}: {counts}"
+        return f"{self.host}: backend {self.backend!r}{f' ({provider})' if provider else ''}"
+
+    def _counted(self) -> str:
+        return ", ".join(_number(count, severity) for severity, count in self.counts.items())
 
     def __str__(self) -> str:
-        lines = [self.title]
+        lines = [self._subject()]
+        groups: dict[str | None, list[Problem]] = {}
         for problem in self._problems:
-            lines.append(f"{problem.severity:<8} {problem.subject}: {problem.message}")
-            lines.append(f"{'':8} -> {problem.advice}")
+            groups.setdefault(problem.function, []).append(problem)
+        # What concerns the adapter as a whole comes first.
+        for function in sorted(groups, key=lambda name: name or ""):
+            lines += ["", function or "adapter"]
+            for problem in groups[function]:
+                parameter = f"{problem.parameter}: " if problem.parameter else ""
+                lines.append(f"  {problem.severity:<8} {parameter}{problem.message}")
+                lines.append(f"  {'':8} -> {problem.advice}")
+        lines += ["", f"{_number(len(self.functions), 'function')}, {self._counted()}"]
         return "\n".join(lines)
 
     __repr__ = __str__
 
 
-def check_backend(dispatcher: BackendDispatcher, backend: str) -> CheckReport:
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def check_backend(dispatcher: BackendDispatcher | str, backend: str) -> CheckReport:
     """Hold everything that a backend exports against the host's functions, and report all problems at once.
 
     No function of the backend is executed. The adapter is imported, and so is what it provides lazily.
 
     Reported are exports that no host function has, required parameters that are missing, shared parameters of another
     kind or with another default, options without a description, options that nobody can give, names and aliases that
-    are ignored or taken, lazy attributes that fail, and an adapter that takes more than a second to import (measured in
-    a fresh interpreter which has imported the host already).
+    are ignored or taken, lazy attributes that fail, functions that the adapter has and its ``__all__`` leaves out, and
+    an adapter that takes more than a second to import (measured in a fresh interpreter, without the host's own share).
 
     Parameters
     ----------
     dispatcher
-        The host's dispatcher.
+        The host's dispatcher, or the importable name of the host: ``"example_host"``. By its name, all that the host
+        provides lazily is imported first.
     backend
         Name or alias of an installed or registered backend, or the name of an entry point that fails to load.
 
@@ -129,7 +154,9 @@ def check_backend(dispatcher: BackendDispatcher, backend: str) -> CheckReport:
         If nothing of that name is installed, and for ``"cpu"``, the host itself. What is installed and not found
         under the names that the host trusts is reported.
     TypeError
-        If `dispatcher` is none, or `backend` is no string.
+        If `dispatcher` is none and no name, or `backend` is no string.
+    ValueError
+        If there is no host of that name; the message says why.
 
     Examples
     --------
@@ -151,42 +178,55 @@ def check_backend(dispatcher: BackendDispatcher, backend: str) -> CheckReport:
     >>> report[0].message
     'Its default is 1.0 here and 2.0 in the host.'
     """
+    host = _dispatcher(dispatcher)
     try:
-        found = inspected(dispatcher, backend)
+        found = inspected(host, backend)
     except (BackendLoadError, BackendNotInstalledError) as error:
         # For its author, a backend that is installed and cannot be found is one that was checked and is broken.
         version = installed_version(error.distribution) if error.distribution else None
         if version is None:
             raise
         problem = Problem(None, None, "error", str(error), _NAMES)
-        host = dispatcher.host_name
-        return CheckReport([problem], host=host, backend=backend, distribution=error.distribution, version=version)
+        name, provider = host.host_name, error.distribution
+        return CheckReport([problem], host=name, backend=backend, distribution=provider, version=version)
     problems = list(found.problems())
     record = found.record
     if record.module and not found.traceback:
-        problems += _import_cost(record.module, dispatcher.host_name)
+        problems += _slow_import(record.module, found.host_modules)
     return CheckReport(
         problems,
-        host=dispatcher.host_name,
+        host=host.host_name,
         backend=found.name,
         distribution=record.distribution,
         version=record.version,
+        functions=found.functions,
         traceback=found.traceback,
     )
 
 
-def _import_cost(module: str, host: str) -> list[Problem]:
-    measured = import_seconds(module, host)
-    if measured is None or measured[0] <= _SLOW:
+def _dispatcher(given: BackendDispatcher | str) -> BackendDispatcher:
+    if not isinstance(given, str):
+        return given
+    try:
+        return whole_host(given)[0][0]
+    except HostError as error:
+        raise ValueError(str(error)) from error
+
+
+def _slow_import(module: str, host_modules: Iterable[str]) -> list[Problem]:
+    cost = import_cost(module, host_modules)
+    if cost is not None and cost.seconds > _SLOW:
+        # Once more, for the first time may have compiled or fetched what now lies ready.
+        cost = import_cost(module, host_modules)
+    if cost is None or cost.seconds <= _SLOW:
         return []
-    seconds, packages = measured
-    brought = f", which brings {', '.join(packages[:8])}" if packages else ""
+    brought = f", which brings {', '.join(cost.packages[:8])}" if cost.packages else ""
     return [
         Problem(
             None,
             None,
             "warning",
-            f"Importing {module} takes {seconds:.1f} s{brought}. Whoever lists the backends waits for it.",
+            f"Importing {module} takes {cost.seconds:.1f} s{brought}. Whoever lists the backends waits for it.",
             "Import the implementations in the adapter's __getattr__, when one of them is asked for.",
         )
     ]

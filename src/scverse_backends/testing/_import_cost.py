@@ -1,44 +1,54 @@
-"""Measure what importing an adapter costs, in an interpreter of its own: here, it may have been imported long ago."""
+"""What importing an adapter costs, measured in an interpreter of its own: here, it may have been imported long ago."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
-from typing import Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_PROGRAM: Final = Path(__file__).with_name("_import_clock.py")
 
 
-def import_seconds(module: str, host: str) -> tuple[float, list[str]] | None:
-    """Import a module in a fresh interpreter that has imported its host, and measure.
+class ImportCost(NamedTuple):
+    """What importing a module takes."""
+
+    seconds: float
+    packages: list[str]
+    """The other packages that come with it, the most expensive first."""
+
+
+def import_cost(module: str, host_modules: Iterable[str]) -> ImportCost | None:
+    """Import a module in a fresh interpreter, and measure what it takes beyond its host.
+
+    Who imports the adapter has the host already, so nothing of the host counts: the modules that are given are imported
+    before, and what the adapter imports of the host's packages beyond them is left out.
 
     Returns
     -------
-    The seconds, and the top-level packages that came with it; ``None`` where it cannot be measured.
+    The cost; ``None`` where it cannot be measured.
     """
-    order = json.dumps([sys.path, host, module])
+    # Python skips what stands on its path and is no string, and so do we.
+    path = [folder for folder in map(_any, sys.path) if isinstance(folder, str)]
+    order = json.dumps([path, list(host_modules), module])
     try:
         done = subprocess.run(  # noqa: S603 - this very interpreter, and a program of our own.
-            [sys.executable, "-c", _MEASURE, order], capture_output=True, text=True, timeout=120, check=True
+            [sys.executable, str(_PROGRAM), order],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=120,
+            check=True,
         )
         seconds, packages = json.loads(done.stdout.splitlines()[-1])
     except (OSError, ValueError, IndexError, subprocess.SubprocessError):
         return None
-    return seconds, packages
+    return ImportCost(seconds, packages)
 
 
-_MEASURE: Final = """
-import importlib, json, sys, time
-sys.path[:], host, module = json.loads(sys.argv[1])
-try:
-    importlib.import_module(host)
-except BaseException:
-    pass
-before = set(sys.modules)
-start = time.perf_counter()
-importlib.import_module(module)
-seconds = time.perf_counter() - start
-packages = {name.partition(".")[0] for name in set(sys.modules) - before}
-packages -= {name.partition(".")[0] for name in before} | sys.stdlib_module_names | {module.partition(".")[0]}
-print()
-print(json.dumps([seconds, sorted(name for name in packages if not name.startswith("_"))]))
-"""
+def _any(value: object) -> object:
+    return value

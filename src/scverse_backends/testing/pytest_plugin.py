@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import pytest
 
-from scverse_backends._inside import HostError, dispatchers_of, live, observed
+from scverse_backends._hosts import HostError, dispatchers_of
+from scverse_backends._inside import live, observed
 from scverse_backends.exceptions import BackendError, BackendWarning
 
 if TYPE_CHECKING:

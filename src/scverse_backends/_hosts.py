@@ -1,0 +1,189 @@
+"""From the name of a module to the host library that it belongs to, and to the dispatchers that the library creates."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, cast
+
+from scverse_backends._foundation.foreign import describe_error
+from scverse_backends._foundation.labels import did_you_mean, listing
+from scverse_backends._foundation.live import live_dispatchers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from scverse_backends._dispatcher import BackendDispatcher
+
+
+class HostError(Exception):
+    """A name leads to no dispatcher; the message says why in one line."""
+
+
+def dispatchers_of(host: str) -> list[BackendDispatcher]:
+    """Import a host and return the dispatchers that it creates, one at least, the likeliest first.
+
+    A submodule of a host stands for the host.
+
+    Raises
+    ------
+    HostError
+        If it cannot be imported, or creates none.
+    """
+    _import(host)
+    found = _created_by(host)
+    if not found:
+        # A host that provides everything lazily may make its dispatcher when something is first asked for.
+        import_shown(host)
+        found = _created_by(host)
+    if not found:
+        hosts = sorted({name for (_, _, name, *_), _ in live_dispatchers()})
+        others = f" Hosts that are loaded: {listing(hosts)}." if hosts else ""
+        raise HostError(f"importing {host!r} creates no dispatcher, so it is no host of backends.{others}")
+    return found
+
+
+def whole_host(host: str) -> tuple[list[BackendDispatcher], list[str]]:
+    """Import a host with everything that it provides lazily, so that all its functions are known.
+
+    Returns
+    -------
+    The dispatchers, and a sentence for each part of the host that could not be imported.
+
+    Raises
+    ------
+    HostError
+        As :func:`dispatchers_of`.
+    """
+    dispatchers_of(host)
+    missing = import_shown(host)
+    return _created_by(host), missing
+
+
+def _import(host: str) -> None:
+    try:
+        import_module(host)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise HostError(f"cannot import {host!r}: {describe_error(error)}.{_advice(host, error)}") from error
+
+
+def _created_by(host: str) -> list[BackendDispatcher]:
+    """Return the dispatchers of a module, or of the nearest package around it that creates some."""
+    # A module that is loaded again makes its dispatcher anew, and the latest is the one in use.
+    live = {(module, group, name): dispatcher for (module, group, name, *_), dispatcher in live_dispatchers()}
+    for place in _upwards(host):
+        found = [
+            dispatcher
+            for (module, _, name), dispatcher in live.items()
+            if place in (name, module) or module.startswith(f"{place}.")
+        ]
+        if found:
+            # Asked for a submodule, the dispatcher of its functions is meant; asked for the host, the one of its name.
+            return sorted(
+                found, key=lambda one: (place != host and not _has_functions_in(one, host), one.host_name != place)
+            )
+    return []
+
+
+def _upwards(module: str) -> Iterator[str]:
+    while module:
+        yield module
+        module = module.rpartition(".")[0]
+
+
+def _has_functions_in(dispatcher: BackendDispatcher, module: str) -> bool:
+    homes = (getattr(function, "__module__", None) or "" for function in dispatcher.functions().values())
+    return any(home == module or home.startswith(f"{module}.") for home in homes)
+
+
+# -- what is provided lazily -------------------------------------------------------------------------------------------
+
+
+def import_shown(host: str) -> list[str]:
+    """Import what the package of a host provides lazily (PEP 562), since decorating happens when a module is imported.
+
+    Returns
+    -------
+    A sentence for each name that the package shows and cannot provide.
+    """
+    package = host.partition(".")[0]
+    problems: list[str] = []
+    waiting = [sys.modules[package]]
+    seen: set[str] = set()
+    while waiting:
+        module = waiting.pop()
+        seen.add(module.__name__)
+        for name in _shown_by(module):
+            try:
+                value = _quietly(module, name)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # noqa: BLE001 - foreign code; the rest of the host is still of use.
+                problems.append(f"{module.__name__}.{name} cannot be imported: {describe_error(error)}.")
+                continue
+            if isinstance(value, ModuleType):
+                # Read past a module that loads itself as soon as it is asked for anything; another package may be one.
+                full_name = str(ModuleType.__getattribute__(value, "__name__"))
+                if full_name.startswith(f"{package}.") and full_name not in seen:
+                    waiting.append(value)
+    return problems
+
+
+def _quietly(module: ModuleType, name: str) -> object:
+    """Return an attribute without the warnings that deprecated ones give, since nobody uses it here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return getattr(module, name)
+
+
+def _shown_by(module: ModuleType) -> list[str]:
+    """Return the public names of a module, in the order in which they are asked for."""
+    names = {*vars(module)}
+    if "__getattr__" in names:
+        listed: object = vars(module).get("__all__", ())
+        names.update(name for name in (*_names(listed), *_names(_dir(module))))
+    return sorted(name for name in names if not name.startswith("_"))
+
+
+def _dir(module: ModuleType) -> object:
+    try:
+        return dir(module)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 - a foreign ``__dir__``.
+        return ()
+
+
+def _names(listed: object) -> Iterator[str]:
+    if isinstance(listed, (list, tuple, set, frozenset)):
+        for name in cast("Iterable[object]", listed):
+            if isinstance(name, str):
+                yield name
+
+
+# -- what is wrong -----------------------------------------------------------------------------------------------------
+
+
+def _advice(host: str, error: BaseException) -> str:
+    """Say what to do about a host that cannot be imported."""
+    if not _is_module_name(host):
+        likely = host.partition(":")[0].strip(".").replace("-", "_")
+        meant = did_you_mean([likely] if _is_module_name(likely) else [])
+        return f" HOST is the name of a module as it stands after 'import', example_host for instance.{meant}"
+    package = host.partition(".")[0]
+    if not isinstance(error, ModuleNotFoundError):
+        return f" To see where that comes from: python -c 'import {host}'"
+    if error.name != package:
+        return "" if (error.name or "").startswith(f"{package}.") else f" {package} needs it: install it."
+    if Path(package).is_dir() or Path(f"{package}.py").is_file():
+        return " It lies in this folder: install it, or use 'python -m scverse_backends' for 'scverse-backends'."
+    return f" Is it installed for {sys.executable}?"
+
+
+def _is_module_name(name: str) -> bool:
+    return all(part.isidentifier() for part in name.split("."))
