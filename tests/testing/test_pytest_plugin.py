@@ -41,15 +41,18 @@ HOST = """
 """
 
 
+PLUGIN = ["-p", "scverse_backends.testing.pytest_plugin"]
+
+
 @pytest.fixture
 def suite(pytester):
     """Make a function that runs tests of a host, which has a name of its own each time."""
     host = f"plugin_host_{next(NUMBER)}"
 
-    def run(tests, *arguments, backend="fast", code=HOST, new_process=False):
+    def run(tests, *arguments, backend="fast", code=HOST, new_process=False, plugin=PLUGIN):
         pytester.makepyfile(**{host: code.replace("HOST", host), "test_host": tests.replace("HOST", host)})
         pytester.syspathinsert()
-        options = ["-p", "scverse_backends.testing.pytest_plugin", "-p", "no:randomly", "-p", "no:cacheprovider"]
+        options = [*plugin, "-p", "no:randomly", "-p", "no:cacheprovider"]
         if backend is not None:
             options += ["--backend", f"{host}={backend}"]
         method = pytester.runpytest_subprocess if new_process else pytester.runpytest_inprocess
@@ -282,6 +285,122 @@ def test_wrong_orders_end_the_run_before_it_begins(suite, pytester, order, messa
     result.stderr.re_match_lines([f".*{message}"])
 
 
+# -- an option that somebody else has --------------------------------------------------------------------------------
+
+OWN_OPTION = """
+    def pytest_addoption(parser):
+        parser.addoption("--backend", default="numpy", OPTIONS)
+"""
+OWN_TESTS = """
+    import HOST, pytest
+
+    def test_own(request):
+        assert request.config.getoption("--backend") == EXPECTED
+        assert HOST.settings.backend == "SELECTED"
+        HOST.double(2)
+"""
+
+
+def own_tests(expected, selected):
+    return OWN_TESTS.replace("EXPECTED", repr(expected)).replace("SELECTED", selected)
+
+
+@pytest.mark.parametrize("options", ["", "choices=['numpy', 'torch']", "action='append'", "action='store_true'"])
+def test_a_suites_own_option_is_left_alone(suite, pytester, options):  # 8.4
+    pytester.makeconftest(OWN_OPTION.replace("OPTIONS", options))
+    suite(own_tests("numpy", "cpu"), backend=None).assert_outcomes(passed=1)
+    result = suite(own_tests("numpy", "fast"), "--scverse-backend", "HOST=fast", backend=None)
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines([f"{suite.host}: 1 call ran on fast, 0 on the host"])
+
+
+@pytest.mark.parametrize("options", ["", "choices=['numpy', 'torch']"])
+def test_a_suites_own_option_is_given(suite, pytester, options):
+    pytester.makeconftest(OWN_OPTION.replace("OPTIONS", options))
+    arguments = ["--backend", "torch", "--scverse-backend", "HOST=fast"]
+    suite(own_tests("torch", "fast"), *arguments, backend=None).assert_outcomes(passed=1)
+    suite(own_tests("torch", "fast"), "-n1", *arguments, backend=None, new_process=True).assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_another_plugins_option_is_left_alone(suite, pytester, first):
+    pytester.makepyfile(other_plugin=OWN_OPTION.replace("OPTIONS", ""))
+    plugin = ["-p", "other_plugin", *PLUGIN] if first else [*PLUGIN, "-p", "other_plugin"]
+    result = suite(own_tests("numpy", "fast"), "--scverse-backend=HOST=fast", backend=None, plugin=plugin)
+    result.assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("option", ["--backend HOST=fast", "--backend=HOST=fast", "--scverse-backend HOST=fast"])
+def test_both_spellings_find_the_tests_where_they_are_configured(suite, pytester, option):
+    # The value after `--backend` must not be taken for the path of a test before the option is known.
+    folder = pytester.mkdir("suite")
+    (folder / "conftest.py").write_text("def pytest_addoption(parser): parser.addoption('--own')\n")
+    (folder / "test_own.py").write_text(
+        f"import {suite.host}\ndef test_own(request):\n    {suite.host}.double(1)\n"
+        "    assert request.config.getoption('--own') == 'x'\n"
+    )
+    pytester.makeini("[pytest]\ntestpaths = suite")
+    result = suite("", *option.split(), "--own=x", backend=None)
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines([f"{suite.host}: 1 call ran on fast, 0 on the host"])
+
+
+def test_an_option_that_comes_while_tests_are_collected(suite, pytester):
+    # `--pyargs` finds the conftest.py of a package only then.
+    package = pytester.mkpydir("installed_tests")
+    (package / "conftest.py").write_text(OWN_OPTION.replace("OPTIONS", "").replace("\n    ", "\n"))
+    (package / "test_own.py").write_text(own_tests("numpy", "fast").replace("HOST", suite.host).replace("\n    ", "\n"))
+    arguments = ["--pyargs", "installed_tests", "--scverse-backend", "HOST=fast"]
+    suite("", *arguments, backend=None).assert_outcomes(passed=1)
+    suite("", *arguments, "-n1", backend=None, new_process=True).assert_outcomes(passed=1)
+
+
+def test_both_spellings_together(suite):
+    result = suite(TESTS, "--scverse-backend", "HOST=cpu", backend="fast")
+    assert "the host itself was selected" in result.stdout.str()
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_a_conftest_that_loads_the_plugin(suite, pytester, own):
+    text = "pytest_plugins = ['scverse_backends.testing.pytest_plugin']\n"
+    if own:
+        text += "def pytest_addoption(parser):\n    parser.addoption('--backend', default='numpy')\n"
+    pytester.makeconftest(text)
+    option = "--scverse-backend" if own else "--backend"
+    for more in ((), ("-n1",)):
+        result = suite(TESTS, option, "HOST=fast", *more, backend=None, plugin=(), new_process=bool(more))
+        result.assert_outcomes(passed=3)
+        result.stdout.fnmatch_lines([f"{suite.host}: 4 calls ran on fast, 1 on the host"])
+
+
+# -- tests of unittest -------------------------------------------------------------------------------------------------
+
+
+def test_test_cases_of_unittest_run_on_the_backend(suite):
+    result = suite("""
+        import unittest, HOST
+
+        class TestDouble(unittest.TestCase):
+            @classmethod
+            def setUpClass(cls):
+                cls.selected = HOST.settings.backend
+
+            def setUp(self):
+                HOST.double(1)
+
+            def test_double(self):
+                self.assertEqual((self.selected, HOST.settings.backend), ("fast", "fast"))
+                for number in range(2):
+                    with self.subTest(number=number):
+                        self.assertEqual(HOST.double(number), 2 * number)
+
+            def test_fails(self):
+                self.assertEqual(HOST.double(1), 3)
+    """)
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["double() ran on fast, 2 times", f"{suite.host}: 5 calls ran on fast, 0 on the host"])
+
+
 # -- the fixture -------------------------------------------------------------------------------------------------------
 
 FIXTURE = """
@@ -332,6 +451,68 @@ def test_a_suites_own_fixture_of_that_name_is_left_alone(suite):
             assert backend == "given"
     """)
     result.assert_outcomes(passed=2)
+
+
+NAMES = "pytest.mark.parametrize('backend', ['fast', 'cpu']"
+TEST = "def test_it(backend): assert HOST.double(1, backend=backend) == 2"
+MORE = "@pytest.mark.parametrize('x', [1])\ndef test_it(x, backend): assert HOST.double(x, backend=backend) == 2"
+METHOD = "def test_it(self, backend): assert HOST.double(1, backend=backend) == 2"
+CHOSEN = {
+    "indirect": f"@{NAMES}, indirect=True)\n{TEST}",
+    "partly indirect": f"@{NAMES}, indirect=['backend'])\n{MORE}",
+    "direct": f"@{NAMES})\n{TEST}",
+    "class": f"@{NAMES}, indirect=True)\nclass TestIt:\n    {METHOD}",
+    "module": f"pytestmark = {NAMES}, indirect=True)\n{TEST}",
+}
+
+
+@pytest.mark.parametrize("tests", CHOSEN)
+def test_a_suite_may_choose_the_names_itself(suite, tests):  # 8.4
+    code = f"import HOST, pytest\n{CHOSEN[tests]}\n"
+    suite(code, "-W", "ignore", backend=None).assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize("indirect", [True, False])
+def test_a_suites_conftest_may_choose_the_names(suite, pytester, indirect):
+    pytester.makeconftest(f"""
+        def pytest_generate_tests(metafunc):
+            if "backend" in metafunc.fixturenames:
+                metafunc.parametrize("backend", ["cpu"], indirect={indirect})
+    """)
+    suite(FIXTURE, backend=None).assert_outcomes(passed=1)
+
+
+def test_the_fixture_beside_other_parameters(suite):
+    result = suite(
+        """
+        import HOST, pytest
+
+        @pytest.mark.parametrize("x", [1, 2])
+        class TestIt:
+            def test_it(self, backend, x):
+                assert HOST.double(x, backend=backend) == 2 * x
+    """,
+        "-n1",
+        "-W",
+        "ignore",
+        new_process=True,
+    )
+    result.assert_outcomes(passed=4)
+    result.stdout.fnmatch_lines([f"{suite.host}: 2 calls ran on fast, 0 on the host"])
+
+
+@pytest.mark.parametrize(
+    "tests",
+    [
+        "@pytest.mark.usefixtures('backend')\n    class TestIt(unittest.TestCase):\n        def test_it(self): pass",
+        "def test_it(request): request.getfixturevalue('backend')",
+    ],
+)
+def test_where_the_fixture_cannot_have_names_it_says_what_to_do(suite, tests):
+    result = suite(f"\n    import pytest, unittest\n\n    {tests}\n")
+    assert "The fixture 'backend' must be an argument of the test function itself." in result.stdout.str()
+    assert "--scverse-backend HOST=NAME" in result.stdout.str()
+    assert "passed" not in result.stdout.str()
 
 
 # -- several processes -------------------------------------------------------------------------------------------------

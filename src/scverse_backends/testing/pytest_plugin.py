@@ -4,12 +4,14 @@
 
     pytest -p scverse_backends.testing.pytest_plugin --pyargs example_host.tests --backend example_host=jax
 
+``--scverse-backend`` says the same, and is there as well where a test suite has an option ``--backend`` of its own.
+
 The backend is selected for the whole process, as ``settings.backend = "jax"`` does, before every test. What the backend
 lacks runs on the host: the summary counts what ran where, failures say what ran in them, and a run in which the
 backend never ran fails. It works with pytest-xdist.
 
-The fixture ``backend`` runs a test with ``"cpu"`` and with the name of each usable backend. Its host is the one of
-``--backend``, or of ``backend_host`` in pytest's configuration, or the only one that is imported.
+The fixture ``backend`` runs a test with ``"cpu"`` and with the name of each usable backend. Its host is the one of the
+option, or of ``backend_host`` in pytest's configuration, or the only one that is imported.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from contextlib import ExitStack, suppress
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import pytest
@@ -26,7 +29,7 @@ from scverse_backends._inside import live, observed
 from scverse_backends.exceptions import BackendError, BackendWarning
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterable
 
     from scverse_backends import BackendDispatcher
 
@@ -137,18 +140,61 @@ class _Run:
         del self.dispatcher.settings.backend
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option ``--backend`` and the setting ``backend_host``."""
-    group = parser.getgroup("scverse-backends")
-    group.addoption(
-        "--backend",
+# -- options -----------------------------------------------------------------------------------------------------------
+
+_DEST: Final = "scverse_backend"
+_LONG: Final = "--scverse-backend"
+_SHORT: Final = "--backend"
+
+
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    """Add the option ``--scverse-backend`` and the setting ``backend_host``."""
+    _add(parser, _LONG)
+    parser.addini("backend_host", "host library whose backends the fixture 'backend' goes through")
+    if any(str(name).endswith("conftest.py") for name, _ in pluginmanager.list_name_plugin()):
+        # A conftest.py loads this plugin, so the hook below has been called already.
+        config: Any = pluginmanager.get_plugin("pytestconfig")
+        _add_short(parser, [*config.invocation_params.args, *config.getini("addopts")])
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser, args: list[str]
+) -> Generator[None, object, object]:
+    """Add the short option ``--backend``, unless a test suite has an option of that name itself."""
+    # Pytest does not know the option yet, and takes what follows it for the path of a test.
+    values = [value for option, value in pairwise(args) if option == _SHORT]
+    paths: list[str] = early_config.known_args_namespace.file_or_dir
+    paths[:] = [path for path in paths if path not in values]
+    result = yield
+    _add_short(parser, args)
+    return result
+
+
+def _add(parser: pytest.Parser, option: str) -> None:
+    parser.getgroup("scverse-backends").addoption(
+        option,
         action="append",
         default=[],
+        dest=_DEST,
         metavar="HOST=NAME",
         help="run the tests with backend NAME selected for the host library HOST; several names separated by commas "
-        "are an order of preference; can be given for several hosts, and the last one for a host counts",
+        "are an order of preference; can be given for several hosts, and the last one for a host counts; "
+        f"{_SHORT} says the same where no test suite has an option of that name",
     )
-    parser.addini("backend_host", "host library whose backends the fixture 'backend' goes through")
+
+
+def _add_short(parser: pytest.Parser, args: Iterable[str]) -> None:
+    # Only where it is used, since some suites add theirs late, when tests are collected.
+    if not any(argument.partition("=")[0] == _SHORT for argument in args):
+        return
+    given = f"{_SHORT}=HOST=NAME"
+    try:
+        _, unknown = parser.parse_known_and_unknown_args([given])
+    except (Exception, SystemExit):  # noqa: BLE001 - whoever has the option expects something else there.
+        return
+    if given in unknown:
+        _add(parser, _SHORT)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -156,18 +202,17 @@ def pytest_configure(config: pytest.Config) -> None:
     runs: list[_Run] = []
     config.stash[_RUNS] = runs
     config.add_cleanup(lambda: _close(runs))
-    orders = cast("list[str]", config.getoption("--backend"))
     chosen: dict[BackendDispatcher, tuple[str, str]] = {}
-    for order in orders:
+    for order in cast("list[str]", config.getoption(_DEST)):
         host, equals, name = order.partition("=")
         if not host or not equals or not name:
-            raise pytest.UsageError(f"--backend {order}: write HOST=NAME, example_host=jax for instance.")
+            raise pytest.UsageError(f"backend {order!r}: write HOST=NAME, example_host=jax for instance.")
         chosen[_dispatcher(host)] = (order, name)
     for dispatcher, (order, name) in chosen.items():
         try:
             runs.append(_Run(dispatcher, name))
         except BackendError as error:
-            raise pytest.UsageError(f"--backend {order}: {error}") from error
+            raise pytest.UsageError(f"backend {order!r}: {error}") from error
 
 
 def _close(runs: list[_Run]) -> None:
@@ -218,13 +263,20 @@ def _told(counts: _Counts) -> str:
     return "\n".join(lines)
 
 
+# -- the fixture -------------------------------------------------------------------------------------------------------
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give the fixture ``backend`` its names, unless a test suite has a fixture or parameter of that name itself."""
     if "backend" not in metafunc.fixturenames:
         return
-    # The definition that counts is the last; there is no public way to ask for it.
+    # There is no public way to ask which definition counts (the last), and who has given it parameters.
     definitions: Any = getattr(metafunc, "_arg2fixturedefs", {}).get("backend", ())
     if not definitions or definitions[-1].func.__module__ != __name__:
+        return
+    calls: Any = getattr(metafunc, "_calls", ())
+    if any("backend" in call.params for call in calls):
         return
     names = {_CPU: None}
     for dispatcher in _hosts(metafunc.config):
@@ -249,6 +301,12 @@ def _hosts(config: pytest.Config) -> list[BackendDispatcher]:
 @pytest.fixture
 def backend(request: pytest.FixtureRequest) -> str:
     """Name of a backend to call a host's functions with: ``"cpu"``, and each that is usable here."""
+    if not hasattr(request, "param"):
+        pytest.fail(
+            "The fixture 'backend' must be an argument of the test function itself. Tests of unittest.TestCase have no "
+            f"arguments: run them on a backend with {_LONG} HOST=NAME.",
+            pytrace=False,
+        )
     return str(request.param)
 
 
