@@ -24,7 +24,7 @@ from scverse_backends._foundation.table import Row, Table
 from scverse_backends._foundation.waiting import DEEPEST, computed, is_lazy, leaves, wait_for
 from scverse_backends._reports.contract import adapter_problems, failure_problems
 from scverse_backends._reports.discover import ambiguities as _ambiguities
-from scverse_backends._reports.discover import doubled
+from scverse_backends._reports.discover import check_never_drop, doubled
 from scverse_backends._reports.function import ambiguous_problem, function_problems
 from scverse_backends._reports.problem import Problem
 from scverse_backends._signatures.accepted import implementation_signature
@@ -156,12 +156,15 @@ def inspected(dispatcher: BackendDispatcher, name: str) -> Inspected:
         If nothing of that name is installed or registered.
     TypeError
         If what was given is no dispatcher, or no name.
+    ValueError
+        If the host keeps a parameter by `never_drop` that none of its functions has.
     """
     parts = _inside(_dispatcher(dispatcher))
     if not isinstance(cast("object", name), str):
         raise TypeError(f"backend must be the name of a backend, not {type(name).__name__}.")
     if name == CPU:
         raise UnknownBackendError(f"{CPU!r} is the host itself, which has no adapter to look at.", backend=CPU)
+    check_never_drop(parts.records.listed())
     registry = parts.registry
     try:
         backend = parts.resolver.backend(name)

@@ -238,7 +238,7 @@ def test_two_functions_of_one_name_are_an_error_of_the_list(write, tmp_path, cap
     function = FUNCTION.replace("NAME", "umap")
     name = write(_made=MADE, tl=function, pl=function)
     (tmp_path / name / "__init__.py").write_text(f"import {name}.tl, {name}.pl\n")
-    sentence = f"{name}.tl.umap and {name}.pl.umap both look for 'umap' in backends."
+    sentence = f"{name}.tl.umap and {name}.pl.umap both look for 'umap' in backends, so no backend runs"
     assert main(["list", name]) == 1
     out = capsys.readouterr().out
     assert sentence in out
@@ -247,6 +247,16 @@ def test_two_functions_of_one_name_are_an_error_of_the_list(write, tmp_path, cap
     captured = capsys.readouterr()
     assert json.loads(captured.out) == []
     assert sentence in captured.err
+
+
+def test_a_host_that_never_drops_what_it_does_not_have(write, tmp_path, capsys):  # 4.15
+    made = MADE.replace("host_name=", "never_drop=['cpoy'], host_name=")
+    name = write(_made=made, tl=FUNCTION.replace("NAME(x)", "umap(x, copy=False)"))
+    (tmp_path / name / "__init__.py").write_text(f"import {name}.tl\n")
+    assert main(["check", name, "anything"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"scverse-backends: the host {name} contradicts itself: never_drop: ")
+    assert "Did you mean 'copy'?" in err
 
 
 # -- hosts that cannot be imported -------------------------------------------------------------------------------------

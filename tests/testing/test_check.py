@@ -17,10 +17,7 @@ import pytest
 from labs import define, make
 
 from scverse_backends import BackendDispatcher
-from scverse_backends._calls.dispatched import Dispatched
-from scverse_backends._reports.side_by_side import Signatures
-from scverse_backends._signatures.accepted import signature_of
-from scverse_backends.exceptions import BackendContractError, BackendError, UnknownBackendError
+from scverse_backends.exceptions import BackendConflictWarning, BackendContractError, BackendError, UnknownBackendError
 from scverse_backends.testing import Problem, _check, _import_clock, check_backend, temporary_backend
 from scverse_backends.testing._import_cost import ImportCost, import_cost
 
@@ -223,7 +220,8 @@ def test_ctrl_c_while_asking_for_what_the_list_leaves_out(d):
 def test_two_functions_of_the_host_that_look_for_one_name():  # 4.1
     dispatcher = make("doubled_of_check")
     tl = dispatcher.backend_dispatch(define("def umap(data): ...", __name__="host.tl"))
-    pl = dispatcher.backend_dispatch(define("def umap(data): ...", __name__="host.pl"))
+    with pytest.warns(BackendConflictWarning):
+        pl = dispatcher.backend_dispatch(define("def umap(data): ...", __name__="host.pl"))
     (problem,) = found(dispatcher, umap=lambda dataset: never())
     assert (problem.severity, problem.function) == ("error", "umap")
     assert problem.message == "Both host.tl.umap and host.pl.umap look for it, so no call of either runs on a backend."
@@ -653,14 +651,12 @@ def test_names_that_do_not_resemble_each_other_are_no_rename(host, theirs):
 
 
 def test_a_parameter_that_the_host_never_drops():  # 4.15
-    class Record(Dispatched):
-        never_drop = frozenset({"copy"})
-
-    record = Record(define("def embed(data, *, copy=False, tile=1): ..."), "embed")
-    theirs = define("def embed(data): ...")
-    problems = list(Signatures(record, signature_of(theirs), theirs).problems())
+    dispatcher = make("never_drop_of_check", never_drop=("copy",))
+    host = dispatcher.backend_dispatch(define("def embed(data, *, copy=False, tile=1): ..."))
+    problems = found(dispatcher, embed=define("def embed(data): ..."))
     assert short(problems) == [("warning", "embed", "copy"), ("note", "embed", "tile")]
     assert "the host never drops it, so calls that give it do not run here" in problems[0].message
+    assert host.__name__ == "embed"
 
 
 # -- the adapter -------------------------------------------------------------------------------------------------------

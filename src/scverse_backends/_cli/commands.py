@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from scverse_backends._cli.output import SEVERITIES, STATES, Answer, as_json, say
 from scverse_backends._inside import ambiguities, did_you_mean, suggestions
+from scverse_backends.exceptions import BackendError
 from scverse_backends.testing import check_backend
 
 if TYPE_CHECKING:
@@ -52,7 +53,12 @@ def _fields(record: Any) -> dict[str, object]:
 
 def check(dispatchers: Sequence[BackendDispatcher], arguments: argparse.Namespace) -> Answer:
     """Hold a backend against the host's functions; fails for errors, with ``--strict`` for warnings too."""
-    report = check_backend(_knowing(dispatchers, arguments), arguments.backend)
+    try:
+        report = check_backend(_knowing(dispatchers, arguments), arguments.backend)
+    except BackendError:
+        raise
+    except ValueError as error:
+        raise UsageError(f"the host {arguments.host} contradicts itself: {error}") from error
     fails = report.counts["error"] or (arguments.strict and not report.ok)
     code = PROBLEMS if fails else FINE
     if not arguments.json:

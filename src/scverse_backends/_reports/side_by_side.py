@@ -104,8 +104,7 @@ class Signatures:
             if new not in self._names.all and old in self._names.all
         }
         self._converted = {new for new, (_, convert) in record.renamed.items() if convert is not None}
-        # Parameters that change what a call does, where the host has named some.
-        self._never_drop: frozenset[str] = getattr(record, "never_drop", frozenset())
+        self._never_drop = record.never_drop
         hidden = {old for old, _ in record.renamed.values()}
         self._options = backend_only(self._host_names, self._names) - hidden
         self._reported: set[str] = set()

@@ -156,7 +156,7 @@ def check_backend(dispatcher: BackendDispatcher | str, backend: str) -> CheckRep
     TypeError
         If `dispatcher` is none and no name, or `backend` is no string.
     ValueError
-        If there is no host of that name; the message says why.
+        If there is no host of that name, or the host contradicts itself; the message says why.
 
     Examples
     --------
