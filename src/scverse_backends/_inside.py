@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from contextlib import contextmanager
+from inspect import getattr_static
 from typing import cast
 
 from scverse_backends._calls.watched import OutermostCall, outermost, watching
@@ -18,7 +19,7 @@ from scverse_backends._discovery.installed import installed_version
 from scverse_backends._dispatcher import BackendDispatcher
 from scverse_backends._foundation.amounts import count, duration, speed
 from scverse_backends._foundation.foreign import describe_error
-from scverse_backends._foundation.labels import CPU, did_you_mean, problem, suggestions
+from scverse_backends._foundation.labels import CPU, did_you_mean, normalize_distribution, problem, suggestions
 from scverse_backends._foundation.live import live_dispatchers
 from scverse_backends._foundation.table import Row, Table
 from scverse_backends._foundation.waiting import DEEPEST, computed, is_lazy, leaves, wait_for
@@ -347,7 +348,31 @@ def provide(
         name = point
     if name is not None and (wrong := problem(name)) is not None:
         raise ValueError(f"The name {name!r} of the entry point {wrong}.")
-    return _inside(dispatcher).register(adapter, name, distribution=distribution, value=value)
+    parts = _inside(dispatcher)
+    if distribution is None:
+        _refuse_trusted_names(parts, name, getattr_static(adapter, "name", None))
+    else:
+        # It stands in for the distribution, which may well be installed.
+        parts.registry.replaced |= {normalize_distribution(distribution)}
+    return parts.register(adapter, name, distribution=distribution, value=value)
+
+
+def _refuse_trusted_names(parts: Machinery, *names: object) -> None:
+    """Say what to pass where an adapter bears a name that the host trusts a distribution with."""
+    owners = (parts.trust.owner(name) for name in names if isinstance(name, str))
+    owner = next((owner for owner in owners if owner is not None), None)
+    if owner is None:
+        return
+    if owner.distributions:
+        wanted = f"distribution={owner.distributions[0]!r}"
+    else:
+        point = next(iter(owner.entrypoints), owner.name)
+        module = next(iter((*owner.object_refs, *owner.module_prefixes)), "module")
+        wanted = f"distribution='a-name', entry_point='{point} = {module}'"
+    raise ValueError(
+        f"The adapter cannot be registered: {parts.warner.host} trusts another provider with the name {owner.name!r}. "
+        f"To stand in for it, pass {wanted}; else give the adapter another name."
+    )
 
 
 def dispatcher_of(function: Any) -> BackendDispatcher:

@@ -261,7 +261,7 @@ def test_names_that_belong_to_others_are_refused():  # 3.3
     trust = Trust({"fast": {}}, {"gpu": "Say cuda."})
     for name, why in [
         ("fast", "is reserved for the trusted backend 'fast'"),
-        ("GPU", "is reserved by the host"),
+        ("GPU", "is reserved by the host: Say cuda"),
         ("cpu", "is the name of the host implementation"),
     ]:
         failure, _ = loaded(module(name=name), trust)

@@ -93,7 +93,7 @@ TRUSTED = {"cuda": {"aliases": ["nvidia"], "package": "cuda-pkg", "entrypoints":
             "BackendLoadError",
             (
                 "Backend 'cuda' (entry point 'cuda' of distribution 'cuda-pkg') cannot be used: its name 'GPU' is "
-                "reserved by the host. Ask its authors, or use backend='cpu'."
+                "reserved by the host: Use cuda. Ask its authors, or use backend='cpu'."
             ),
         ),
         ([], "gpu", "ReservedBackendError", "The backend name 'gpu' is reserved by host. Use cuda."),

@@ -252,7 +252,7 @@ def test_whose_a_label_is():  # 2.4, 3.3
     assert trust.owner("fast") is trust.owner("f") is fast
     assert trust.owner("FAST") is trust.owner("slow") is None
     assert trust.refusal("Cpu") == "is the name of the host implementation"
-    assert trust.refusal("gPU") == "is reserved by the host"
+    assert trust.refusal("gPU") == "is reserved by the host: Say cuda"
     assert trust.refusal("F") == "is reserved for the trusted backend 'fast'"
     assert trust.refusal("slow") is None
     assert trust.reserved_message("GPU") == "Say cuda."

@@ -129,7 +129,6 @@ def test_trusted_as_if_that_distribution_provided_it(d, score, provider):
 @pytest.mark.parametrize(
     ("provider", "reason"),
     [
-        ({}, "reserved for the trusted backend 'strict'"),
         ({"distribution": "other"}, "reserved for the trusted backend 'strict', and it comes from .* 'other'"),
         ({"distribution": "strict-dist", "name": "other"}, "its entry point is 'other' and not 'strict'"),
         ({"distribution": "strict-dist", "entry_point": "strict = evil"}, "its module 'evil' is not within"),
@@ -143,6 +142,83 @@ def test_refused_as_the_installed_one_would_be(d, provider, reason):
     with pytest.raises(ValueError, match=reason), temporary_backend(d, adapter("strict"), **provider):
         raise AssertionError
     assert d.available_backend_names() == []
+
+
+class Silent:
+    """Bears its name only when it is made."""
+
+    def __init__(self):
+        self.name = "strict"
+
+
+@pytest.mark.parametrize("given", [adapter("strict"), adapter("st"), type("Adapter", (), {"name": "strict"})])
+@pytest.mark.parametrize("options", [{}, {"name": "other"}, {"entry_point": "strict = strict_module"}])
+def test_a_trusted_name_asks_for_the_distribution(d, given, options):  # 8.3
+    message = (
+        r"temp trusts another provider with the name 'strict'\. "
+        r"To stand in for it, pass distribution='strict-dist'; else give the adapter another name\.$"
+    )
+    with pytest.raises(ValueError, match=message), temporary_backend(d, given, **options):
+        raise AssertionError
+    with temporary_backend(d, given, distribution="strict-dist") as name:
+        assert name == "strict"
+
+
+def test_a_trusted_name_that_the_entry_point_would_bear(d):
+    with pytest.raises(ValueError, match="pass distribution='strict-dist'"), temporary_backend(d, adapter(), name="st"):
+        raise AssertionError
+
+
+def test_a_trusted_name_that_shows_too_late_is_refused_all_the_same(d):
+    message = "its name 'strict' is reserved for the trusted backend 'strict'"
+    with pytest.raises(ValueError, match=message), temporary_backend(d, Silent):
+        raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("checks", "wanted"),
+    [
+        ({"entrypoints": ["main"]}, {"distribution": "a-name", "entry_point": "main = module"}),
+        ({"module_prefixes": ["pre"]}, {"distribution": "a-name", "entry_point": "fast = pre"}),
+        ({"object_refs": ["pre.a:b"], "module_prefixes": ["pre"]}, {"entry_point": "fast = pre.a:b"}),
+        ({}, {"distribution": "a-name"}),
+    ],
+)
+def test_what_is_to_be_passed_can_be_passed(checks, wanted):
+    dispatcher = BackendDispatcher(
+        entrypoint_group="stand_in.backends", host_name="stand_in", trusted_backends={"fast": checks}
+    )
+    with pytest.raises(ValueError, match="To stand in for it, pass") as caught:
+        temporary_backend(dispatcher, adapter("fast")).__enter__()
+    assert all(f"{option}={value!r}" in str(caught.value) for option, value in wanted.items())
+    with temporary_backend(dispatcher, adapter("fast"), **{"distribution": "a-name", **wanted}) as name:
+        assert name == "fast"
+        assert dispatcher.backends()[0].trusted == bool(checks)
+
+
+def test_where_the_real_package_is_installed_the_adapter_stands_in_its_place(d, score, monkeypatch):  # 8.3
+    real = SimpleNamespace(
+        name="strict",
+        value="strict_module",
+        group="temp.backends",
+        dist=SimpleNamespace(name="Strict.Dist", version="1"),
+        load=lambda: SimpleNamespace(name="strict", score=lambda x, *, option=1: "real"),
+    )
+    also_real = SimpleNamespace(**{**vars(real), "name": "more", "load": lambda: SimpleNamespace(name="more")})
+    other = SimpleNamespace(name="other", value="m", group="temp.backends", dist=None, load=lambda: adapter("other"))
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda **_: [real, also_real, other])
+    for _ in range(2):
+        assert score(1, backend="strict") == "real"
+        with temporary_backend(d, adapter("strict"), distribution="strict-dist"):
+            assert score(1, backend="strict") == "fast"
+            # The pretended distribution provides this adapter and nothing else; others stay.
+            assert d.settings.available_backends() == ["other", "strict"]
+            with pytest.raises(UnknownBackendError):
+                d.settings.backend = "more"  # Reads the installed metadata once more.
+    assert d.settings.available_backends() == ["more", "other", "strict"]
+    # Without the distribution it is another product, and the name is taken.
+    with pytest.raises(ValueError, match="bears the name 'other' already"), temporary_backend(d, adapter("other")):
+        raise AssertionError
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from scverse_backends._discovery.adapters import UNLISTED, UNVERIFIABLE, Backend
 from scverse_backends._discovery.answers import NO_ANSWERS, Answers, Entry, conflict_notice, in_order, rank
 from scverse_backends._discovery.installed import Installed, forget_finder_caches, list_entry_points
 from scverse_backends._foundation import log
+from scverse_backends._foundation.labels import normalize_distribution
 from scverse_backends.exceptions import BackendLoadWarning
 
 TYPE_CHECKING = False
@@ -47,6 +48,8 @@ class Registry:
         self._shared: list[tuple[type, Any]] = []
         self._answers = NO_ANSWERS
         self._installed = Installed()
+        self.replaced: frozenset[str] = frozenset()
+        """The distributions, by normalised name, that a test registers something in the place of."""
         self.revision = 0
         """Grows when entry points come or go: what was looked for in vain before may be there now."""
 
@@ -96,7 +99,7 @@ class Registry:
         """List, and publish; what is loaded and still there stays loaded. Says whether there is something new."""
         before = self._listing
         listing = list_entry_points(self.group)
-        fresh = [self._entry(record) for record in listing.records]
+        fresh = [self._entry(record) for record in listing.records if not self._is_replaced(record)]
         with self._lock:
             if before is None and self._listing is not None and self._listing.is_current():
                 return True  # Another thread made the first listing in the meantime, and may have loaded from it.
@@ -116,6 +119,9 @@ class Registry:
             self.revision += 1
             self._on_change()
         return came
+
+    def _is_replaced(self, record: EntryPointRecord) -> bool:
+        return bool(self.replaced) and normalize_distribution(record.distribution or "") in self.replaced
 
     def _entry(self, record: EntryPointRecord) -> Entry:
         claims = self.trust.claims(record)
@@ -322,11 +328,13 @@ class Registry:
         """Return a function that brings back what is known now."""
         with self._lock:
             listing, listed, registered, shared = self._listing, self._listed, self._registered, list(self._shared)
+            replaced = self.replaced
             outcomes = [(entry, entry.outcome, entry.notices) for entry in listed + registered]
 
         def restore() -> None:
             with self._lock:
                 self._listing, self._listed, self._registered, self._shared = listing, listed, registered, shared
+                self.replaced = replaced
                 self.revision += 1
                 self._answers = NO_ANSWERS
                 for entry, outcome, notices in outcomes:

@@ -152,7 +152,7 @@ class Trust:
         if folded == CPU:
             return "is the name of the host implementation"
         if folded in self._reserved:
-            return "is reserved by the host"
+            return f"is reserved by the host: {self._reserved[folded].rstrip('. ')}"
         holder = self._owners.get(folded)
         if holder is not None and holder is not owner:
             return f"is reserved for the trusted backend {holder.name!r}"

@@ -100,6 +100,7 @@ def temporary_backend(
         Stands for the entry point's name, by default the adapter's own.
     distribution
         The distribution to pretend. With the one that the host trusts, checks of what is not given here count as met.
+        If it is installed, the adapter stands in the place of what it provides.
     entry_point
         The entry point to pretend, ``"name = module:object"``.
 
