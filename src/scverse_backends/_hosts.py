@@ -15,6 +15,7 @@ from scverse_backends._foundation.live import live_dispatchers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import TypeGuard
 
     from scverse_backends._dispatcher import BackendDispatcher
 
@@ -126,12 +127,15 @@ def import_shown(host: str) -> list[str]:
             except BaseException as error:  # noqa: BLE001 - foreign code; the rest of the host is still of use.
                 problems.append(f"{module.__name__}.{name} cannot be imported: {describe_error(error)}.")
                 continue
-            if isinstance(value, ModuleType):
-                # Read past a module that loads itself as soon as it is asked for anything; another package may be one.
-                full_name = str(ModuleType.__getattribute__(value, "__name__"))
-                if full_name.startswith(f"{package}.") and full_name not in seen:
-                    waiting.append(value)
+            if _is_part(value, package) and value.__name__ not in seen:
+                waiting.append(value)
     return problems
+
+
+def _is_part(value: object, package: str) -> TypeGuard[ModuleType]:
+    """Whether a value is a module within a package."""
+    # Past a module that loads itself as soon as it is asked for anything; another package may be one.
+    return isinstance(value, ModuleType) and ModuleType.__getattribute__(value, "__name__").startswith(f"{package}.")
 
 
 def _quietly(module: ModuleType, name: str) -> object:
@@ -164,6 +168,29 @@ def _names(listed: object) -> Iterator[str]:
         for name in cast("Iterable[object]", listed):
             if isinstance(name, str):
                 yield name
+
+
+def shown_as(host: str, function: object) -> str:
+    """Return the name under which a host shows a function to its users: ``example_host.tl.umap``.
+
+    The shortest there is, since a package may show one module under several names.
+    """
+    package = host.partition(".")[0]
+    waiting: list[tuple[str, ModuleType]] = [(package, sys.modules[package])]
+    seen: list[ModuleType] = []
+    found: list[str] = []
+    while waiting:
+        path, module = waiting.pop(0)
+        seen.append(module)
+        for name, value in sorted(vars(module).items()):
+            if name.startswith("_"):
+                continue
+            if value is function:
+                found.append(f"{path}.{name}")
+            elif _is_part(value, package) and not any(value is one for one in seen):
+                waiting.append((f"{path}.{name}", value))
+    home = f"{getattr(function, '__module__', package)}.{getattr(function, '__qualname__', '')}"
+    return min(found, key=lambda path: (path.count("."), len(path)), default=home)
 
 
 # -- what is wrong -----------------------------------------------------------------------------------------------------

@@ -18,8 +18,10 @@ from scverse_backends._discovery.exports import MISSING, declares, exported
 from scverse_backends._discovery.installed import installed_version
 from scverse_backends._dispatcher import BackendDispatcher
 from scverse_backends._foundation.amounts import count, duration, speed
+from scverse_backends._docstrings.read import parameter_docs
 from scverse_backends._foundation.foreign import describe_error
-from scverse_backends._foundation.labels import CPU, did_you_mean, normalize_distribution, problem, suggestions
+from scverse_backends._foundation.labels import CPU, did_you_mean, normalize_distribution, suggestions
+from scverse_backends._foundation.labels import problem as label_problem
 from scverse_backends._foundation.live import live_dispatchers
 from scverse_backends._foundation.table import Row, Table
 from scverse_backends._foundation.waiting import DEEPEST, computed, is_lazy, leaves, wait_for
@@ -33,7 +35,9 @@ from scverse_backends._signatures.arguments import Names
 from scverse_backends.exceptions import BackendError, UnknownBackendError
 
 __all__ = [
+    "CPU",
     "DEEPEST",
+    "HostFunction",
     "Inspected",
     "OutermostCall",
     "Problem",
@@ -49,35 +53,57 @@ __all__ = [
     "dispatcher_of",
     "duration",
     "holders",
+    "host_functions",
     "implements",
     "inspected",
     "installed_version",
     "intercepted",
     "is_lazy",
+    "label_problem",
     "leaves",
     "live",
     "observed",
+    "parameter_docs",
     "provide",
+    "refusal_of",
     "snapshot",
     "speed",
     "suggestions",
     "takes",
+    "trusted_as",
     "wait_for",
 ]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
+    from inspect import Signature
     from typing import Any
 
     from scverse_backends._calls.decision import Decision, Ended
     from scverse_backends._calls.watched import Observe
     from scverse_backends._discovery.answers import Entry
     from scverse_backends._discovery.entry_points import EntryPointRecord
+    from scverse_backends._discovery.trust import TrustedBackend
     from scverse_backends._machinery import Machinery
 
     Observer = Callable[[str, str, str], None]
     """Takes the name of a host function, what runs it (``"cpu"`` for the host), and why."""
+
+
+class HostFunction:
+    """One function or class that a host dispatches."""
+
+    __slots__ = ("attribute", "is_class", "public", "signature")
+
+    def __init__(self, attribute: str, public: Any, signature: Signature, *, is_class: bool) -> None:
+        self.attribute = attribute
+        """What backends call it."""
+        self.public = public
+        """What the host's users call, with the host's own decorators around."""
+        self.signature = signature
+        """What a backend gets the arguments of."""
+        self.is_class = is_class
 
 
 class Inspected:
@@ -176,6 +202,28 @@ def inspected(dispatcher: BackendDispatcher, name: str) -> Inspected:
                 return Inspected(dispatcher, entry)
         raise
     return Inspected(dispatcher, next(entry for entry in registry.known_entries() if entry.outcome is backend))
+
+
+def host_functions(dispatcher: BackendDispatcher) -> list[HostFunction]:
+    """Return what a host dispatches, by the name that backends know it by; two of one name are both left out."""
+    records = _inside(_dispatcher(dispatcher)).records.listed()
+    found = {record.attribute: record for record in records}
+    for ambiguous, _ in doubled(records):
+        found.pop(ambiguous.attribute, None)
+    return [
+        HostFunction(name, record.public(), record.host_signature(), is_class=record.is_class)
+        for name, record in sorted(found.items())
+    ]
+
+
+def refusal_of(dispatcher: BackendDispatcher, name: str) -> str | None:
+    """Say why no new backend may have a name, as far as the host's configuration tells."""
+    return _inside(dispatcher).trust.refusal(name)
+
+
+def trusted_as(dispatcher: BackendDispatcher, name: str) -> TrustedBackend | None:
+    """Return what the host has configured of the backend that it trusts with a name."""
+    return _inside(dispatcher).trust.owner(name)
 
 
 def ambiguities(dispatcher: BackendDispatcher) -> list[str]:
@@ -346,7 +394,7 @@ def provide(
         if name is not None and name != point:
             raise ValueError(f"name={name!r} contradicts entry_point={entry_point!r}. Leave name= out.")
         name = point
-    if name is not None and (wrong := problem(name)) is not None:
+    if name is not None and (wrong := label_problem(name)) is not None:
         raise ValueError(f"The name {name!r} of the entry point {wrong}.")
     parts = _inside(dispatcher)
     if distribution is None:

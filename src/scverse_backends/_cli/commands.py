@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from scverse_backends._cli.output import SEVERITIES, STATES, Answer, as_json, say
 from scverse_backends._inside import ambiguities, did_you_mean, suggestions
+from scverse_backends._skeleton.names import SkeletonError
+from scverse_backends._skeleton.package import skeleton, write
 from scverse_backends.exceptions import BackendError
 from scverse_backends.testing import check_backend
 
@@ -96,6 +100,34 @@ def explain(dispatchers: Sequence[BackendDispatcher], arguments: argparse.Namesp
     explanation = dispatcher.explain(_by_both_names(dispatcher)[asked], backend)
     code = FINE if explanation.executes is not None else PROBLEMS
     return Answer(code, as_json(_fields(explanation)) if arguments.json else str(explanation))
+
+
+def new(dispatchers: Sequence[BackendDispatcher], arguments: argparse.Namespace) -> Answer:
+    """Write a backend package for somebody to fill in."""
+    dispatcher = _first(dispatchers, arguments)
+    host = arguments.host
+    try:
+        made = skeleton(dispatcher, host, arguments.name, arguments.functions)
+        folder = Path(arguments.into or made.names.distribution)
+        write(made, folder)
+    except SkeletonError as error:
+        raise UsageError(str(error)) from error
+    names = made.names
+    commands = [
+        f"cd {shlex.quote(str(folder))}",
+        'python -m pip install -e ".[test]"',
+        f"scverse-backends check {host} {names.backend}",
+        "python -m pytest",
+    ]
+    source = f"src/{names.functions.replace('.', '/')}.py"
+    if arguments.json:
+        fields = {"folder": str(folder), "files": list(made.files), "functions": made.functions, "next": commands}
+        return Answer(FINE, as_json({**names._asdict(), **fields}))
+    lines = [f"A backend {names.backend!r} of {host} is in {folder}:"]
+    lines += [f"  {path}" for path in made.files]
+    lines += ["", "Now type:", *(f"  {command}" for command in commands), ""]
+    lines += [f"Then write a function in {source}; README.md says how it goes on."]
+    return Answer(FINE, "\n".join(lines))
 
 
 def _by_both_names(dispatcher: BackendDispatcher) -> dict[str, Any]:

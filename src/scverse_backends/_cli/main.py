@@ -9,7 +9,7 @@ from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any, Final
 
 from scverse_backends import __version__
-from scverse_backends._cli.commands import USAGE, UsageError, check, chosen, explain, list_backends
+from scverse_backends._cli.commands import USAGE, UsageError, check, chosen, explain, list_backends, new
 from scverse_backends._cli.output import say, show
 from scverse_backends._hosts import HostError, whole_host
 from scverse_backends.exceptions import BackendError, BackendWarning
@@ -26,6 +26,7 @@ Examples:
   scverse-backends list example_host
   scverse-backends check example_host my_backend
   scverse-backends explain example_host compute_score --backend cuda
+  scverse-backends new example_host my_backend --functions embed
 """
 _EXIT_CODES: Final = "Exit codes: 0 all is well, 1 problems were found, 2 the command itself was wrong."
 
@@ -95,4 +96,8 @@ def _parser() -> argparse.ArgumentParser:
     explaining = add("explain", explain, "say which implementation of a function would run now, and why")
     explaining.add_argument("function", metavar="FUNCTION", help="name of a function of the host")
     explaining.add_argument("--backend", help="as the call would say it, several names separated by commas")
+    making = add("new", new, "write a backend package that is complete but for the work, to be filled in")
+    making.add_argument("name", metavar="NAME", help="name of the new backend, which users select it by")
+    making.add_argument("--functions", metavar="F,G", help="the functions that you mean to write, by default all")
+    making.add_argument("--into", metavar="DIR", help="folder to write into, by default one named after the package")
     return parser
