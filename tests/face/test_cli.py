@@ -279,7 +279,9 @@ def test_unparsable_commands(arguments, capsys):
     assert "usage: scverse-backends" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["list", "--help"], ["check", "--help"], ["explain", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["list", "--help"], ["check", "--help"], ["explain", "--help"], ["new", "--help"]]
+)
 def test_help(arguments, capsys):
     with pytest.raises(SystemExit) as caught:
         main(arguments)

@@ -114,7 +114,7 @@ def new(dispatchers: Sequence[BackendDispatcher], arguments: argparse.Namespace)
         raise UsageError(str(error)) from error
     names = made.names
     commands = [
-        f"cd {shlex.quote(str(folder))}",
+        *([] if folder == Path() else [f"cd {shlex.quote(str(folder))}"]),
         'python -m pip install -e ".[test]"',
         f"scverse-backends check {host} {names.backend}",
         "python -m pytest",

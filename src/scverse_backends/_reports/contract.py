@@ -83,7 +83,7 @@ def adapter_problems(
             f"The host trusts it to provide {promised[0]!r}, and the adapter calls itself {backend.name!r}.",
             f"Set name = {promised[0]!r}.",
         )
-    elif entry.record.name not in (backend.name, *backend.aliases):
+    elif not promised and entry.record.name not in (backend.name, *backend.aliases):
         yield Problem(
             None,
             None,

@@ -13,13 +13,16 @@ import io
 import sys
 import tokenize
 import typing
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _OLD_SPELLINGS: Final = {"Dict", "FrozenSet", "List", "Optional", "Set", "Tuple", "Type", "Union"}
 """Of :mod:`typing`, what today's Python writes without it; linters would want it rewritten."""
+
+
+_OF_TYPING: Final = frozenset[str](cast("Any", typing).__all__)
 
 
 class Import(NamedTuple):
@@ -38,11 +41,22 @@ class Annotation(NamedTuple):
 
 
 class Source:
-    """The source of one module of a host, as far as its annotations need it."""
+    """The source of one module of a host, as far as its annotations need it.
 
-    def __init__(self, module: str, host: str) -> None:
+    Parameters
+    ----------
+    module
+        Its name.
+    host
+        Importable name of the host.
+    taken
+        The names that the new module has already, with the import that gives them; it grows.
+    """
+
+    def __init__(self, module: str, host: str, taken: dict[str, Import | None]) -> None:
         self._module = sys.modules.get(module)
         self._host = host.partition(".")[0]
+        self._taken = taken
         self._imports = dict(_imports(self._module))
 
     def annotation(self, given: object, default: object) -> Annotation | None:
@@ -71,6 +85,11 @@ class Source:
             if found is None:
                 return None
             imports.update(found)
+        names = {(one.alias or one.name or one.module.partition(".")[0]): one for one in imports}
+        # Two modules may mean different things by one name, and a function may bear it.
+        if any(self._taken.get(name, one) != one for name, one in names.items()):
+            return None
+        self._taken.update(names)
         return Annotation(double_quoted(ast.unparse(tree)), frozenset(imports))
 
     def _import_of(self, dotted: str) -> Iterable[Import] | None:
@@ -83,7 +102,7 @@ class Source:
             found = self._at_run_time(root) or (Import(root) if dot and root in sys.modules else None)
         if found is None or (found.module == "typing" and found.name in _OLD_SPELLINGS):
             return None
-        if found.module == "typing" and found.name in collections.abc.__all__:
+        if found.module == "typing" and hasattr(collections.abc, found.name or ""):
             found = found._replace(module="collections.abc")
         return (found,) if _is_public(found) else self._exported_by_host(root)
 
@@ -92,7 +111,7 @@ class Source:
         value: Any = getattr(self._module, name, None)
         if value is None:
             # Objects are shown with the module that they are from, those of `typing` without.
-            return Import("typing", name) if name in typing.__all__ else None
+            return Import("typing", name) if name in _OF_TYPING else None
         home, qualified = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
         return Import(home, name) if isinstance(home, str) and qualified == name else None
 
@@ -121,9 +140,8 @@ def _imports(module: Any) -> Iterator[tuple[str, Import]]:
                 name = alias.asname or alias.name.partition(".")[0]
                 yield name, Import(alias.name, None, alias.asname)
         elif isinstance(node, ast.ImportFrom):
-            base = [] if not node.level else (module.__package__ or "").split(".")
-            if node.level > 1:
-                base = base[: 1 - node.level]
+            package: list[str] = (module.__package__ or "").split(".")
+            base = package[: len(package) - node.level + 1] if node.level else []
             home = ".".join([*base, *([node.module] if node.module else [])])
             for alias in node.names:
                 yield alias.asname or alias.name, Import(home, alias.name, alias.asname)

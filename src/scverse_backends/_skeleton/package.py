@@ -98,8 +98,11 @@ def write(made: Skeleton, folder: Path) -> None:
                 written.append(file)
                 stream.write(text)
     except OSError as error:
-        for path in reversed(written):
-            path.rmdir() if path.is_dir() else path.unlink()
+        for made_here in reversed(written):
+            if made_here.is_dir():
+                made_here.rmdir()
+            else:
+                made_here.unlink()
         raise SkeletonError(f"{folder} cannot be written: {error}. Choose another folder with --into.") from error
 
 
@@ -111,7 +114,8 @@ def _files(dispatcher: BackendDispatcher, names: Names, functions: list[HostFunc
     checks = _checks_of(names.host)
     paths = {function.attribute: shown_as(names.host, function.public) for function in functions}
     body = "raise NotImplementedError(_TO_DO)"
-    stubs = [stub(function, paths[function.attribute], body) for function in functions]
+    taken: dict[str, Import | None] = dict.fromkeys(paths)
+    stubs = [stub(function, paths[function.attribute], body, taken) for function in functions]
     oldest = provider.python.removeprefix(">=") if provider else "3.12"
     example = min(functions, key=lambda function: function.is_class)
     adapter_path, impl_path = (f"{module.replace('.', '/')}.py" for module in (names.adapter, names.functions))
@@ -175,9 +179,12 @@ def _filled(template: str, fields: Mapping[str, str]) -> str:
 def _functions_file(names: Names, stubs: Sequence[Stub]) -> str:
     excused = sorted(frozenset[str]().union(*(one.excused for one in stubs)))
     imports = frozenset[Import]().union(*(one.imports for one in stubs))
-    lines = [f'"""Functions of {names.host}, run by {names.backend}: the parameters are those of the host."""', ""]
+    lines = [f'"""Functions of {names.host}, run by {names.backend}.', ""]
+    lines += ["The parameters are those of the host. What has no default here gets the host's.", '"""', ""]
     if excused:
-        lines += [f"# ruff: noqa: {', '.join(excused)}", "# The host gives these signatures and descriptions.", ""]
+        # Who does not use these rules hears of it, by RUF100, that they need not be excused.
+        codes = ", ".join([*excused, "RUF100"])
+        lines += ["# The host gives these signatures and descriptions.", f"# ruff: noqa: {codes}", ""]
     lines += ["from __future__ import annotations", ""]
     if imports:
         block = import_block(imports, names.package)

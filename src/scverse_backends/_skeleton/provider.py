@@ -27,7 +27,7 @@ def provider_of(host: str) -> Provider | None:
     names = importlib.metadata.packages_distributions().get(host.partition(".")[0], ())
     for name in names:
         metadata = importlib.metadata.metadata(name)
-        release = re.fullmatch(r"(\d+\.\d+)(?:\.\d+)*", metadata["Version"] or "")
+        release = re.fullmatch(r"(\d+\.\d+)(?:\.\d+)*", metadata.get("Version") or "")
         oldest = re.search(r">=\s*3\.(\d+)", metadata.get("Requires-Python") or "")
         urls = [*(metadata.get_all("Project-URL") or ()), metadata.get("Home-page") or ""]
         found = [match[0].removesuffix(".git") for match in map(_REPOSITORY.search, urls) if match]

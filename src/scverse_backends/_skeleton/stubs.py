@@ -7,7 +7,7 @@ import inspect
 import keyword
 import textwrap
 from inspect import Parameter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from scverse_backends._inside import parameter_docs
 from scverse_backends._skeleton.annotations import Source, double_quoted
@@ -43,7 +43,7 @@ class _Shown(NamedTuple):
     default: str | None
 
 
-def stub(function: HostFunction, path: str, body: str) -> Stub:
+def stub(function: HostFunction, path: str, body: str, taken: dict[str, Import | None]) -> Stub:
     """Write a function, or a class, of the same parameters as one of the host.
 
     Parameters
@@ -54,8 +54,10 @@ def stub(function: HostFunction, path: str, body: str) -> Stub:
         What the host's users call it, ``example_host.tl.umap`` for instance.
     body
         The statement that is run.
+    taken
+        The names that the module has already, with the import that gives them; it grows.
     """
-    source = Source(_home(function), path)
+    source = Source(_home(function), path, taken)
     parameters = [_shown(parameter, source) for parameter in function.signature.parameters.values()]
     _leave_defaults_to_the_host(parameters)
     returned = None
@@ -109,13 +111,12 @@ def _shown(parameter: Parameter, source: Source) -> _Shown:
 
 def _literal(value: Any) -> str | None:
     """Return a default as source; ``None`` for what is no plain value, which only the host has."""
-    kind = type(value)
-    if kind is tuple:
-        inner = [_literal(one) for one in value]
+    if isinstance(value, tuple):
+        inner = [_literal(one) for one in cast("tuple[object, ...]", value)]
         if None in inner:
             return None
         return f"({', '.join(map(str, inner))}{',' if len(inner) == 1 else ''})"
-    if kind not in _LITERALS or value != value or value in (float("inf"), float("-inf")):  # noqa: PLR0124 - NaN.
+    if type(value) not in _LITERALS or value != value or value in (float("inf"), float("-inf")):  # noqa: PLR0124 - NaN.
         return None
     return double_quoted(repr(value))
 
@@ -132,7 +133,7 @@ def _leave_defaults_to_the_host(parameters: list[_Shown]) -> None:
 
 
 def _written(shown: _Shown) -> str:
-    stars = {Parameter.VAR_POSITIONAL: "*", Parameter.VAR_KEYWORD: "**"}.get(shown.parameter.kind, "")
+    stars = "**" if shown.parameter.kind is Parameter.VAR_KEYWORD else ""
     text = f"{stars}{shown.parameter.name}"
     if shown.annotation is not None:
         text += f": {shown.annotation.text}"
@@ -148,7 +149,7 @@ def _definition(start: str, parameters: list[_Shown], returned: str | None, *, f
         kind, before = kinds[index], kinds[index - 1] if index else None
         if before is Parameter.POSITIONAL_ONLY and kind is not before:
             parts.append("/")
-        if kind is Parameter.KEYWORD_ONLY and before not in (kind, Parameter.VAR_POSITIONAL):
+        if kind is Parameter.KEYWORD_ONLY and kind is not before:
             parts.append("*")
         parts.append(_written(shown))
     if kinds and kinds[-1] is Parameter.POSITIONAL_ONLY:
@@ -185,7 +186,7 @@ def _described(function: HostFunction) -> Mapping[str, Any]:
 
 
 def _entry(parameter: Parameter, described: Mapping[str, Any]) -> list[str]:
-    stars = {Parameter.VAR_POSITIONAL: "*", Parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
+    stars = "**" if parameter.kind is Parameter.VAR_KEYWORD else ""
     doc = described.get(parameter.name)
     if doc is None:
         return [f"{stars}{parameter.name}", "    As in the host."]
