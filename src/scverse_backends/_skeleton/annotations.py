@@ -140,7 +140,7 @@ def _imports(module: Any) -> Iterator[tuple[str, Import]]:
                 name = alias.asname or alias.name.partition(".")[0]
                 yield name, Import(alias.name, None, alias.asname)
         elif isinstance(node, ast.ImportFrom):
-            package: list[str] = (module.__package__ or "").split(".")
+            package = str(module.__package__ or "").split(".")
             base = package[: len(package) - node.level + 1] if node.level else []
             home = ".".join([*base, *([node.module] if node.module else [])])
             for alias in node.names:
