@@ -2,8 +2,8 @@
 
 ``report`` makes the table of backends, ``explain`` says what would run and why, ``trace`` shows what ran. ``contract``
 finds what is wrong with an adapter as a whole, ``function`` what is wrong with one of its functions, ``side_by_side``
-what is wrong with the parameters of that function. ``discover`` loads everything and says what a host's developers should
-hear about.
+what is wrong with the parameters of that function. ``discover`` loads everything and says what a host's developers
+should hear about.
 
 Rule: nothing here runs a function of a backend.
 
