@@ -6,12 +6,9 @@ import json
 import os
 import subprocess
 import sys
-import tomllib
-from pathlib import Path
 
 import pytest
-
-import scverse_backends
+from workshop import Workshop
 
 MADE = """
 from scverse_backends import BackendDispatcher
@@ -123,56 +120,18 @@ HOSTS = {
 }
 
 
-class Workshop:
-    """A folder in which a backend author works, and an environment with a host in it."""
-
-    def __init__(self, site, tmp_path):
-        self.site = site
-        self.path = tmp_path / "work"
-        self.path.mkdir()
+class Seen(Workshop):
+    """A workshop with one of these hosts."""
 
     def host(self, kind):
         files = {"_made": MADE, "_functions": FUNCTIONS, **HOSTS[kind]}
         modules = {f"seen/{name}.py": text for name, text in files.items()}
         self.site.install("seen-dist", version="1.4.2", modules={**modules, "seen/py.typed": ""})
 
-    def run(self, *command, folder=None, code=0):
-        """Run a command as its user does, and return what it prints."""
-        library = Path(scverse_backends.__file__).parents[1]
-        result = subprocess.run(
-            [sys.executable, "-m", *command],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=self.path if folder is None else folder,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(self.site.path), str(library)])},
-        )
-        assert result.returncode == code, result.stdout + result.stderr
-        return result.stdout + result.stderr
-
-    def command(self, *arguments, **options):
-        return self.run("scverse_backends", *arguments, **options)
-
-    def install(self, folder):
-        """Install a package as pip unpacks it, from what its project file says."""
-        project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
-        for file in sorted((folder / "src").rglob("*.py")):
-            target = self.site.path / file.relative_to(folder / "src")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(file.read_text())
-        groups = [
-            "\n".join([f"[{group}]", *(f"{name} = {reference}" for name, reference in points.items())])
-            for group, points in project.get("entry-points", {}).items()
-        ]
-        self.site.install(project["name"], version=project["version"], entry_points="\n".join(groups) + "\n")
-
-    def test(self, folder, code=0):
-        return self.run("pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", folder=folder, code=code)
-
 
 @pytest.fixture
 def workshop(site, tmp_path):
-    return Workshop(site, tmp_path)
+    return Seen(site, tmp_path / "work")
 
 
 def lists(folder, *names):

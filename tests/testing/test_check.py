@@ -759,12 +759,26 @@ def test_an_adapter_without_a_proper_name(d, installed, adapter, text):
     assert report.traceback == ""  # A slip that a sentence explains.
 
 
-def test_the_error_of_an_adapter_can_be_seen_again(d, installed):
-    installed(Point("broken", ImportError("no libcuda"), "broken_package.adapter"))
+SEEN_AGAIN = "Repair broken_package.adapter. To see the error again: python -c 'import broken_package.adapter'"
+CORRECT = "Write the module, or correct the entry point in pyproject.toml. Then install the package again."
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (ImportError("no libcuda"), SEEN_AGAIN),
+        (ValueError("odd"), SEEN_AGAIN),
+        (ModuleNotFoundError("nameless"), SEEN_AGAIN),
+        (ModuleNotFoundError("x", name="broken_package.functions"), SEEN_AGAIN),
+        (ModuleNotFoundError("x", name="broken_package.adapter"), CORRECT),
+        (ModuleNotFoundError("x", name="broken_package"), CORRECT),
+        (ModuleNotFoundError("x", name="cupy"), "Install 'cupy', or import it in the functions that need it."),
+    ],
+)
+def test_what_would_let_an_adapter_be_imported(d, installed, error, advice):
+    installed(Point("broken", error, "broken_package.adapter"))
     (problem,) = check_backend(d, "broken")
-    assert problem.advice == (
-        "Repair broken_package.adapter. To see the error again: python -c 'import broken_package.adapter'"
-    )
+    assert problem.advice == advice
 
 
 CONFIGURED = {"package": "dist-fast", "entrypoints": ["fast"], "module_prefixes": ["fast"], "object_refs": ["fast.a"]}

@@ -37,11 +37,21 @@ def failure_problems(entry: Entry, registry: Registry) -> Iterator[Problem]:
     if isinstance(failure, Failure) and failure.refused:
         owner = registry.trust.impersonates(record)
         advice = "Give the adapter a name of its own." if owner is None else _to_be_recognised(entry, owner)
-    elif isinstance(failure, Failure) and failure.traceback:
-        advice = f"Repair {record.module}. To see the error again: python -c 'import {record.module}'"
+    elif isinstance(failure, Failure) and failure.error is not None:
+        advice = _to_be_imported(record.module, failure.error)
     else:
         advice = f"Write name = {record.name!r} in {record.module}."
     yield Problem(None, None, "error", f"The {record.origin} gives no backend: {text}.", advice)
+
+
+def _to_be_imported(module: str, error: BaseException) -> str:
+    """Say what would let an adapter be imported."""
+    missing = str(error.name or "") if isinstance(error, ModuleNotFoundError) else ""
+    if missing and f"{module}.".startswith(f"{missing}."):
+        return "Write the module, or correct the entry point in pyproject.toml. Then install the package again."
+    if missing and missing.partition(".")[0] != module.partition(".")[0]:
+        return f"Install {missing!r}, or import it in the functions that need it."
+    return f"Repair {module}. To see the error again: python -c 'import {module}'"
 
 
 def _to_be_recognised(entry: Entry, owner: TrustedBackend) -> str:

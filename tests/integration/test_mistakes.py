@@ -1,0 +1,309 @@
+"""What a backend author reads after a mistake: each one is made for real, in a package that `new` has written.
+
+The sentences stand on the page for authors too, so that a search finds them.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from workshop import Workshop
+
+PAGE = (Path(__file__).parents[2] / "docs" / "usage" / "backend.md").read_text(encoding="utf-8")
+
+# The example host without its dependencies.
+HOST = '''
+from scverse_backends import BackendDispatcher
+
+dispatcher = BackendDispatcher(
+    entrypoint_group="example_host.backends",
+    host_name="example_host",
+    trusted_backends={
+        "example_jax": {
+            "aliases": ["jax"],
+            "package": "example-jax",
+            "entrypoints": ["example_jax"],
+            "module_prefixes": ["example_jax"],
+        },
+    },
+    reserved_backends={"gpu": "Name a concrete backend instead, such as 'cuda'."},
+)
+
+
+@dispatcher.backend_dispatch
+def compute_score(data, features=None, *, method="mean"):
+    """Score."""
+    return "host"
+
+
+@dispatcher.backend_dispatch
+def embed(data, n_components=2, *, scale=False):
+    """Embed."""
+    return "host"
+'''
+
+IMPLEMENTATION = '''
+"""Functions of example_host, run by my_backend."""
+
+from __future__ import annotations
+
+
+def embed(data, n_components=2, *, scale=False, tile=1024):
+    """Embed.
+
+    Parameters
+    ----------
+    tile
+        Samples at a time.
+    """
+    return "my_backend"
+'''
+
+PROJECT, ADAPTER = "pyproject.toml", "src/my_backend/_backends/example_host.py"
+FUNCTIONS = "src/my_backend/example_host_impl.py"
+
+
+class Author(Workshop):
+    """A workshop with the example host and a package that `new` wrote, with one function written and listed."""
+
+    def __init__(self, site, path):
+        super().__init__(site, path)
+        site.install("example-host", modules={"example_host.py": HOST})
+        self.command("new", "example_host", "my_backend", "--functions", "embed")
+        self.folder = path / "my-backend"
+        self.change(ADAPTER, "    # Add a line", '    "embed": "my_backend.example_host_impl",\n    # Add a line')
+        (self.folder / FUNCTIONS).write_text(IMPLEMENTATION)
+
+    def change(self, file, old, new):
+        """Change a text that stands in a file once."""
+        text = (self.folder / file).read_text()
+        assert text.count(old) == 1, text
+        (self.folder / file).write_text(text.replace(old, dedent(new)))
+
+    def check(self, name="my_backend", code=1):
+        """Install the package and check it."""
+        self.install(self.folder)
+        return self.command("check", "example_host", name, code=code)
+
+
+@pytest.fixture
+def author(site, tmp_path):
+    return Author(site, tmp_path / "work")
+
+
+def test_without_a_mistake(author):
+    out = author.check(code=0)
+    assert out.endswith("1 function, 0 errors, 0 warnings, 1 note\n")
+    tests = "tests/test_example_host.py"
+    author.change(tests, "def test_contract", 'CALLS["embed"] = (example_host.embed, [1], {})\n\n\ndef test_contract')
+    author.change(tests, "import pytest\n", "import example_host\nimport pytest\n")
+    author.change(FUNCTIONS, 'return "my_backend"', 'return "host"')
+    author.install(author.folder)
+    assert "failed" not in author.test(author.folder)
+
+
+# -- what keeps the host from finding the package ----------------------------------------------------------------------
+
+
+def wrong_module(author):
+    author.change(PROJECT, "_backends.example_host", "_backends.examplehost")
+    return author.check()
+
+
+def missing_dependency(author):
+    author.change(ADAPTER, "from importlib import", "import a_gpu_library\nfrom importlib import")
+    return author.check()
+
+
+def no_name(author):
+    author.change(ADAPTER, 'name = "my_backend"\n', "")
+    return author.check()
+
+
+def bad_name(author):
+    author.change(ADAPTER, 'name = "my_backend"', 'name = "my backend"')
+    return author.check()
+
+
+def reserved_name(author):
+    author.change(ADAPTER, 'name = "my_backend"', 'name = "gpu"')
+    return author.check()
+
+
+def name_of_somebody_else(author):
+    author.change(PROJECT, 'my_backend = "', 'example_jax = "')
+    return author.check("example_jax")
+
+
+def other_place_than_the_host_trusts(author):
+    author.change(PROJECT, 'name = "my-backend"', 'name = "example-jax"')
+    author.change(PROJECT, 'my_backend = "', 'example_jax = "')
+    author.change(ADAPTER, 'name = "my_backend"', 'name = "example_jax"')
+    return author.check("example_jax")
+
+
+def entry_point_of_another_name(author):
+    author.change(PROJECT, 'my_backend = "', 'mine = "')
+    return author.check(code=0)
+
+
+def aliases_as_text(author):
+    author.change(ADAPTER, 'name = "my_backend"', 'name = "my_backend"\naliases = "mine"')
+    return author.check(code=0)
+
+
+# -- what keeps a function from being called ---------------------------------------------------------------------------
+
+EAGER = '''
+"""Adapter."""
+
+from my_backend.example_host_impl import compute_score, embed
+
+name = "my_backend"
+
+__all__ = ["embed"]
+'''
+
+
+def left_out_of_all(author):
+    (author.folder / ADAPTER).write_text(EAGER)
+    with (author.folder / FUNCTIONS).open("a") as file:
+        file.write("\n\ndef compute_score(data, features=None, *, method='mean'):\n    pass\n")
+    return author.check(code=0)
+
+
+def misspelt_function(author):
+    author.change(ADAPTER, '"embed": ', '"embedd": ')
+    return author.check(code=0)
+
+
+def listed_and_not_there(author):
+    author.change(FUNCTIONS, "def embed(", "def embed_cells(")
+    return author.check()
+
+
+def library_that_is_missing_when_called(author):
+    author.change(FUNCTIONS, "from __future__ import annotations\n", "import a_gpu_library\n")
+    return author.check()
+
+
+# -- what calls would stumble over -------------------------------------------------------------------------------------
+
+
+def required_parameter_of_another_name(author):
+    author.change(FUNCTIONS, "def embed(data,", "def embed(dataset,")
+    return author.check()
+
+
+def another_default(author):
+    author.change(FUNCTIONS, "n_components=2", "n_components=50")
+    return author.check(code=0)
+
+
+def option_without_a_description(author):
+    author.change(FUNCTIONS, "tile=1024", "tile=1024, device=0")
+    return author.check(code=0)
+
+
+def option_that_is_required(author):
+    author.change(FUNCTIONS, "tile=1024", "tile")
+    return author.check(code=0)
+
+
+def coroutine(author):
+    author.change(FUNCTIONS, "def embed(", "async def embed(")
+    return author.check(code=0)
+
+
+def can_run_of_other_parameters(author):
+    author.change(
+        FUNCTIONS,
+        '    return "my_backend"\n',
+        '    return "my_backend"\n\n\nembed.can_run = lambda data, n_components=2: n_components < 100\n',
+    )
+    return author.check()
+
+
+# -- in tests ----------------------------------------------------------------------------------------------------------
+
+
+def stand_in_for_a_trusted_backend(author):
+    (author.folder / "tests" / "test_stand_in.py").write_text(
+        dedent("""
+        from types import SimpleNamespace
+
+        from example_host import dispatcher
+        from scverse_backends.testing import temporary_backend
+
+
+        def test_stand_in():
+            with temporary_backend(dispatcher, SimpleNamespace(name="jax")):
+                pass
+        """)
+    )
+    author.install(author.folder)
+    return author.test(author.folder, code=1)
+
+
+def no_call_to_compare(author):
+    author.install(author.folder)
+    return author.test(author.folder, code=1)
+
+
+def not_written_yet(author):
+    (author.folder / FUNCTIONS).unlink()
+    author.command("new", "example_host", "my_backend", "--functions", "embed", "--into", "again")
+    text = (author.path / "again" / FUNCTIONS).read_text()
+    (author.folder / FUNCTIONS).write_text(text)
+    (author.folder / "tests" / "test_call.py").write_text(
+        "import example_host\n\n\ndef test_call():\n    example_host.embed([], backend='my_backend')\n"
+    )
+    author.install(author.folder)
+    return author.test(author.folder, code=1)
+
+
+MISTAKES = {
+    "The entry point names a module that is not there": wrong_module,
+    "The adapter imports a library that is not installed": missing_dependency,
+    "The adapter has no name": no_name,
+    "The name is no label": bad_name,
+    "The host reserves the name": reserved_name,
+    "The name is that of a backend which the host trusts": name_of_somebody_else,
+    "The trusted package keeps its adapter elsewhere than the host expects": other_place_than_the_host_trusts,
+    "The entry point has another name than the backend": entry_point_of_another_name,
+    "The aliases are a string": aliases_as_text,
+    "`__all__` leaves it out": left_out_of_all,
+    "Its name is misspelt": misspelt_function,
+    "It is listed, and not there": listed_and_not_there,
+    "What it imports is not installed": library_that_is_missing_when_called,
+    "A required parameter has another name": required_parameter_of_another_name,
+    "A default is another": another_default,
+    "An option has no description": option_without_a_description,
+    "An option has no default": option_that_is_required,
+    "The function is `async`": coroutine,
+    "`can_run` has other parameters": can_run_of_other_parameters,
+    "It is listed before it is written": not_written_yet,
+    "A test registers an adapter under a name that the host trusts": stand_in_for_a_trusted_backend,
+    "A function is listed, and no test calls it": no_call_to_compare,
+}
+
+
+def words(text):
+    """Return text without regard to where its lines end."""
+    return " ".join(text.split())
+
+
+SECTION = PAGE.partition("\n## When something is wrong\n")[2].partition("\n## ")[0]
+ENTRIES = {entry[1]: words(entry[2]) for entry in re.finditer(r"^(\S.*)\n: `([^`]+)`$", SECTION, re.MULTILINE)}
+
+
+def test_the_page_has_every_mistake_and_no_other():
+    assert list(ENTRIES) == list(MISTAKES)
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_the_author_reads_what_the_page_says(author, mistake):
+    assert ENTRIES[mistake] in words(MISTAKES[mistake](author))
