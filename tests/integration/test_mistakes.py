@@ -297,7 +297,9 @@ def words(text):
 
 
 SECTION = PAGE.partition("\n## When something is wrong\n")[2].partition("\n## ")[0]
-ENTRIES = {entry[1]: words(entry[2]) for entry in re.finditer(r"^(\S.*)\n: `([^`]+)`$", SECTION, re.MULTILINE)}
+ENTRIES = {
+    entry[1]: words(entry[2]) for entry in re.finditer(r"^(\S.*)\n: ```text\n([^`]+)```$", SECTION, re.MULTILINE)
+}
 
 
 def test_the_page_has_every_mistake_and_no_other():

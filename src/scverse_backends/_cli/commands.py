@@ -126,7 +126,7 @@ def new(dispatchers: Sequence[BackendDispatcher], arguments: argparse.Namespace)
     lines = [f"A backend {names.backend!r} of {host} is in {folder}:"]
     lines += [f"  {path}" for path in made.files]
     lines += ["", "Now type:", *(f"  {command}" for command in commands), ""]
-    lines += [f"Then write a function in {source}; README.md says how it goes on."]
+    lines += [f"Then write a function in {source}.", "README.md says how it goes on."]
     return Answer(FINE, "\n".join(lines))
 
 
