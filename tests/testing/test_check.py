@@ -451,6 +451,10 @@ class Loud:
     __hash__ = None
 
 
+class Silent(Loud):
+    """Another class of the same look."""
+
+
 class Method(enum.StrEnum):
     MEAN = "mean"
 
@@ -488,6 +492,8 @@ NESTED.append(NESTED)
         (Loud("a"), Loud("a"), None),
         (Loud("a"), Loud("b"), "note"),
         (Loud(None), Loud(None), None),
+        # Two sentinels, each of a package of its own, that show themselves in the same way.
+        (Loud("_empty"), Silent("_empty"), None),
         (Loud("a"), "a", "note"),
         (float, np.float32, "note"),
         (np.zeros(3), np.zeros(3), None),
@@ -1054,6 +1060,21 @@ def test_the_report_is_text_for_an_issue(d, installed):
     with pytest.raises(BackendContractError, match="1 error, 1 warning") as caught:
         report.require()
     assert (caught.value.host, caught.value.backend, caught.value.distribution) == ("checked", "fast", "dist-fast")
+
+
+def test_what_is_true_of_several_parameters_is_said_once(d):
+    def score(data, *, tile=1, device=0):
+        never()
+
+    with temporary_backend(d, SimpleNamespace(name="fast", score=score)):
+        report = check_backend(d, "fast")
+    assert len(report) == 6
+    lines = str(report).splitlines()
+    assert "  warning  tile, device: This option shows in the host's help without a description." in lines
+    assert "  note     features, method, copy: The host has this option and the backend lacks it, so it is dropped" in (
+        line.removesuffix(" with a warning.") for line in lines
+    )
+    assert lines[-1] == "1 function, 0 errors, 2 warnings, 4 notes"
 
 
 def test_notes_are_no_reason_to_fail(d):

@@ -207,7 +207,8 @@ def same_default(mine: Any, theirs: Any) -> bool | None:
     try:
         return bool(_literal(mine) == _literal(theirs))
     except ValueError:
-        return True if type(mine) is type(theirs) and _text(mine) == _text(theirs) else None
+        # Two packages may each have a sentinel of its own that shows itself in the same way.
+        return True if _text(mine) == _text(theirs) else None
 
 
 _SCALARS = (bool, int, float, complex, str, bytes)

@@ -105,16 +105,19 @@ class CheckReport(Sequence[Problem]):
 
     def __str__(self) -> str:
         lines = [self._subject()]
-        groups: dict[str | None, list[Problem]] = {}
+        groups: dict[str | None, dict[tuple[str, str, str], list[str]]] = {}
         for problem in self._problems:
-            groups.setdefault(problem.function, []).append(problem)
+            what = problem.severity, problem.message, problem.advice
+            # What is true of several parameters is said once.
+            parameters = groups.setdefault(problem.function, {}).setdefault(what, [])
+            parameters += [problem.parameter] if problem.parameter else []
         # What concerns the adapter as a whole comes first.
         for function in sorted(groups, key=lambda name: name or ""):
             lines += ["", function or "adapter"]
-            for problem in groups[function]:
-                parameter = f"{problem.parameter}: " if problem.parameter else ""
-                lines.append(f"  {problem.severity:<8} {parameter}{problem.message}")
-                lines.append(f"  {'':8} -> {problem.advice}")
+            for (severity, message, advice), parameters in groups[function].items():
+                about = f"{', '.join(parameters)}: " if parameters else ""
+                lines.append(f"  {severity:<8} {about}{message}")
+                lines.append(f"  {'':8} -> {advice}")
         lines += ["", f"{_number(len(self.functions), 'function')}, {self._counted()}"]
         return "\n".join(lines)
 
