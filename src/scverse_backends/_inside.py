@@ -17,8 +17,8 @@ from scverse_backends._discovery.adapters import Backend, Failure
 from scverse_backends._discovery.exports import MISSING, declares, exported
 from scverse_backends._discovery.installed import installed_version
 from scverse_backends._dispatcher import BackendDispatcher
-from scverse_backends._foundation.amounts import count, duration, speed
 from scverse_backends._docstrings.read import parameter_docs
+from scverse_backends._foundation.amounts import count, duration, speed
 from scverse_backends._foundation.foreign import describe_error
 from scverse_backends._foundation.labels import CPU, did_you_mean, normalize_distribution, suggestions
 from scverse_backends._foundation.labels import problem as label_problem
