@@ -5,6 +5,7 @@ The sentences stand on the page for authors too, so that a search finds them.
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from textwrap import dedent
@@ -225,6 +226,39 @@ def can_run_of_other_parameters(author):
         '    return "my_backend"\n\n\nembed.can_run = lambda data, n_components=2: n_components < 100\n',
     )
     return author.check()
+
+
+# -- what the list shows -----------------------------------------------------------------------------------------------
+
+
+def listed(author, code):
+    infos = json.loads(author.command("list", "example_host", "--json", code=code))
+    return [(info["name"], info["state"], info["distribution"], info["version"]) for info in infos], infos
+
+
+def test_a_trusted_package_that_is_refused_has_one_row(author):
+    other_place_than_the_host_trusts(author)
+    found, (info,) = listed(author, code=0)
+    assert found == [("example_jax", "refused", "example-jax", "0.1.0")]
+    assert "is not within 'example_jax'" in info["reason"]
+
+
+def test_a_reserved_name_has_one_row_with_the_hosts_sentence(author):
+    reserved_name(author)
+    found, infos = listed(author, code=0)
+    assert found[1:] == [("my_backend", "refused", "my-backend", "0.1.0")]
+    assert infos[1]["reason"] == (
+        "its name 'gpu' is reserved by the host: Name a concrete backend instead, such as 'cuda'"
+    )
+
+
+def test_what_is_installed_is_never_said_to_be_not_installed(author):
+    author.change(PROJECT, 'name = "my-backend"', 'name = "example-jax"')
+    author.change(PROJECT, '"example_host.backends"', '"another_host.backends"')
+    author.install(author.folder)
+    found, (info,) = listed(author, code=1)
+    assert found == [("example_jax", "failed", "example-jax", "0.1.0")]
+    assert "example-jax 0.1.0 is installed, but does not provide it." in info["reason"]
 
 
 # -- in tests ----------------------------------------------------------------------------------------------------------

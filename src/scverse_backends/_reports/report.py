@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from scverse_backends._discovery.adapters import Backend, Failure
 from scverse_backends._discovery.exports import MISSING, declares, static_lookup
+from scverse_backends._discovery.installed import installed_version
 from scverse_backends._discovery.unrecognised import unrecognised
 from scverse_backends._foundation.foreign import describe_error
 from scverse_backends._foundation.record import Record
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from scverse_backends._discovery.answers import Entry
     from scverse_backends._discovery.registry import Registry
     from scverse_backends._discovery.resolver import Resolver
+    from scverse_backends._discovery.trust import TrustedBackend
 
 
 class BackendInfo(Record):
@@ -262,18 +264,26 @@ def _missing(registry: Registry, resolver: Resolver) -> Iterator[BackendInfo]:
         candidates = registry.candidates(owner)
         if owner.name in present or any(entry.failed or entry.loading_here for entry in candidates):
             continue
+        if any(_is_refused(entry, owner) for entry in registry.known_entries()):
+            continue
         why = resolver.errors.not_verified(owner.name, owner, "default")
-        distribution = owner.distributions[0] if owner.distributions else None
-        installed = isinstance(why, BackendLoadError)
+        distribution = why.distribution
+        version = installed_version(distribution) if distribution else None
         yield BackendInfo(
             name=owner.name,
             aliases=owner.aliases,
             distribution=distribution,
-            version=None,
+            version=version,
             entry_point=None,
             trusted=False,
             reason=str(why),
-            state="failed" if installed else "not installed",
-            error=why if installed else None,
+            state="failed" if version is not None or isinstance(why, BackendLoadError) else "not installed",
+            error=why if isinstance(why, BackendLoadError) else None,
             functions=(),
         )
+
+
+def _is_refused(entry: Entry, owner: TrustedBackend) -> bool:
+    """Whether an entry point of a trusted distribution is refused, which its own line says."""
+    outcome = entry.outcome
+    return isinstance(outcome, Failure) and outcome.refused and owner.from_distribution(entry.record)
