@@ -10,7 +10,7 @@ import pytest
 
 from scverse_backends import __version__
 from scverse_backends._cli.main import main
-from scverse_backends._hosts import HostError, dispatchers_of, import_shown, whole_host
+from scverse_backends._inside.hosts import HostError, dispatchers_of, import_shown, whole_host
 
 NUMBER = itertools.count()
 

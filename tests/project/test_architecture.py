@@ -31,13 +31,12 @@ HOUSE = (
     "_protocols",
     "_dispatcher",
     "_inside",
-    "_hosts",
     "__init__",
 )
 # These stand on top and see what every other package sees: the public names. What the testing kit and the command line
-# have to know beyond those, `_inside` and `_hosts` tell them.
+# have to know beyond those, `_inside` tells them.
 LEAVES = ("testing", "sphinxext", "_skeleton", "_cli", "__main__")
-PUBLIC = {"__init__", "exceptions", "testing", "_dispatcher", "_inside", "_hosts"}
+PUBLIC = {"__init__", "exceptions", "testing", "_dispatcher", "_inside"}
 
 # Each costs milliseconds at import, and most programs that import a host never need it (section 10).
 HEAVY = {"dataclasses", "importlib.metadata", "inspect", "logging", "re", "typing"}

@@ -10,7 +10,7 @@ import types
 import pytest
 from labs import define, make
 
-from scverse_backends._inside import host_functions
+from scverse_backends._inside.dispatchers import host_functions
 from scverse_backends._skeleton.stubs import stub
 from scverse_backends.testing import check_backend, temporary_backend
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from scverse_backends._cli.output import SEVERITIES, STATES, Answer, as_json, say
-from scverse_backends._inside import ambiguities, did_you_mean, suggestions
+from scverse_backends._inside.dispatchers import ambiguities
+from scverse_backends._inside.words import did_you_mean, suggestions
 from scverse_backends._skeleton.names import SkeletonError
 from scverse_backends._skeleton.package import skeleton, write
 from scverse_backends.exceptions import BackendError

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from scverse_backends import __version__
 from scverse_backends._cli.commands import USAGE, UsageError, check, chosen, explain, list_backends, new
 from scverse_backends._cli.output import say, show
-from scverse_backends._hosts import HostError, whole_host
+from scverse_backends._inside.hosts import HostError, whole_host
 from scverse_backends.exceptions import BackendError, BackendWarning
 
 if TYPE_CHECKING:

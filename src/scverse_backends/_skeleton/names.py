@@ -8,7 +8,8 @@ import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple
 
-from scverse_backends._inside import CPU, did_you_mean, label_problem, refusal_of, suggestions, trusted_as
+from scverse_backends._inside.dispatchers import refusal_of, trusted_as
+from scverse_backends._inside.words import CPU, did_you_mean, label_problem, suggestions
 
 if TYPE_CHECKING:
     from scverse_backends import BackendDispatcher

@@ -11,8 +11,8 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from scverse_backends import __version__
-from scverse_backends._hosts import shown_as
-from scverse_backends._inside import host_functions
+from scverse_backends._inside.dispatchers import host_functions
+from scverse_backends._inside.hosts import shown_as
 from scverse_backends._skeleton.annotations import Import, import_block
 from scverse_backends._skeleton.names import SkeletonError, chosen_functions, names_for
 from scverse_backends._skeleton.provider import provider_of
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from scverse_backends import BackendDispatcher
-    from scverse_backends._inside import HostFunction
+    from scverse_backends._inside.dispatchers import HostFunction
     from scverse_backends._skeleton.names import Names
     from scverse_backends._skeleton.provider import Provider
     from scverse_backends._skeleton.stubs import Stub

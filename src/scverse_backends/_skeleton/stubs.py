@@ -9,13 +9,13 @@ import textwrap
 from inspect import Parameter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
-from scverse_backends._inside import parameter_docs
+from scverse_backends._inside.words import parameter_docs
 from scverse_backends._skeleton.annotations import Source, double_quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from scverse_backends._inside import HostFunction
+    from scverse_backends._inside.dispatchers import HostFunction
     from scverse_backends._skeleton.annotations import Annotation, Import
 
 _WIDTH: Final = 88

@@ -5,7 +5,7 @@ Nothing here needs pytest; with pytest there is also a plugin, :mod:`scverse_bac
 
 from __future__ import annotations
 
-from scverse_backends._inside import Problem
+from scverse_backends._inside.words import Problem
 from scverse_backends.testing._check import CheckReport, check_backend
 from scverse_backends.testing._compare import compare
 from scverse_backends.testing._compare_calls import compare_calls

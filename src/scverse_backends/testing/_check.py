@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, final, overload
 
-from scverse_backends._hosts import HostError, whole_host
-from scverse_backends._inside import Problem, inspected, installed_version
+from scverse_backends._inside.hosts import HostError, whole_host
+from scverse_backends._inside.inspected import inspected
+from scverse_backends._inside.words import Problem, installed_version
 from scverse_backends.exceptions import BackendContractError, BackendLoadError, BackendNotInstalledError
 from scverse_backends.testing._import_cost import import_cost
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from scverse_backends._inside import did_you_mean, dispatcher_of, suggestions, takes
+from scverse_backends._inside.dispatchers import dispatcher_of, takes
+from scverse_backends._inside.words import did_you_mean, suggestions
 from scverse_backends.testing._comparison import HOST, REFERENCE, Comparison, ComparisonRecord
 from scverse_backends.testing._describe import call_text, data_texts
 from scverse_backends.testing._runs import CannotCopyError, Outcome, Runs, differences, labels_of

@@ -7,7 +7,9 @@ from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from scverse_backends._inside import dispatcher_behind, intercepted, leaves, takes, wait_for
+from scverse_backends._inside.dispatchers import dispatcher_behind, takes
+from scverse_backends._inside.watching import intercepted
+from scverse_backends._inside.words import leaves, wait_for
 from scverse_backends.testing._compared_calls import ComparedCalls, Ledger
 from scverse_backends.testing._comparison import HOST, ComparisonRecord
 from scverse_backends.testing._kinds import error_text
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from scverse_backends import BackendDispatcher, Settings
-    from scverse_backends._inside import OutermostCall
+    from scverse_backends._inside.watching import OutermostCall
 
     Ended = Callable[[BaseException | None, Any], None]
 

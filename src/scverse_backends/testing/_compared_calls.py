@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, final, overload
 
-from scverse_backends._inside import Row, Table, count, duration
+from scverse_backends._inside.words import Row, Table, count, duration
 from scverse_backends.testing._comparison import ComparisonRecord, number
 
 if TYPE_CHECKING:

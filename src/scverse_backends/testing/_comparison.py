@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, final, overload
 
-from scverse_backends._inside import Row, Table, duration, speed
+from scverse_backends._inside.words import Row, Table, duration, speed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,7 +10,9 @@ from collections import deque
 from collections.abc import AsyncGenerator, Collection, Coroutine, Generator, Mapping
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from scverse_backends._inside import canonical_name, describe_error, holders, implements, observed
+from scverse_backends._inside.dispatchers import canonical_name, holders, implements
+from scverse_backends._inside.watching import observed
+from scverse_backends._inside.words import describe_error
 from scverse_backends.exceptions import BackendError, BackendWarning
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import math
 import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
-from scverse_backends._inside import computed, is_lazy, leaves, wait_for
+from scverse_backends._inside.words import computed, is_lazy, leaves, wait_for
 from scverse_backends.testing._comparison import ComparisonRecord
 from scverse_backends.testing._difference import difference_of
 from scverse_backends.testing._kinds import error_text, has

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from scverse_backends._inside import provide, snapshot
+from scverse_backends._inside.standing_in import provide, snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, final
 
-from scverse_backends._inside import DEEPEST, computed, is_lazy
+from scverse_backends._inside.words import DEEPEST, computed, is_lazy
 from scverse_backends.testing._findings import Findings
 from scverse_backends.testing._kinds import described, error_text, key_text, kind_of, shortened
 

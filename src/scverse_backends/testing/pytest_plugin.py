@@ -24,8 +24,9 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import pytest
 
-from scverse_backends._hosts import HostError, dispatchers_of
-from scverse_backends._inside import live, observed
+from scverse_backends._inside.dispatchers import live
+from scverse_backends._inside.hosts import HostError, dispatchers_of
+from scverse_backends._inside.watching import observed
 from scverse_backends.exceptions import BackendError, BackendWarning
 
 if TYPE_CHECKING:
