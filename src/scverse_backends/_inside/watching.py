@@ -7,6 +7,8 @@ from contextlib import ExitStack, contextmanager
 from scverse_backends._calls.watched import OutermostCall, outermost, watching
 from scverse_backends._inside.dispatchers import inside
 
+__all__ = ["OutermostCall", "intercepted", "observed"]
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
