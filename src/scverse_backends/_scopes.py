@@ -126,7 +126,7 @@ class BackendScope:
         decorated: Callable[P, R] = wraps(function)(like(function, stepwise))
         return decorated
 
-    def _wrong(self, decorated: object) -> str | None:
+    def _wrong(self, decorated: Any) -> str | None:
         """Say why something cannot be decorated: a wrapper would take its place and hide what it is."""
         written = self._written()
         if isinstance(decorated, type):
