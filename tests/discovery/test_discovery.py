@@ -386,6 +386,51 @@ def test_who_answers_does_not_depend_on_what_is_loaded(specification, queries): 
         assert dispatcher.available_backend_names() == names
 
 
+def expected_of_order(specification, name):
+    """Say what runs under ``[name, "cpu"]``: an adapter's name, the host, or nothing, since the name is unknown."""
+    answer = expected_answers(specification).get(name)
+    if isinstance(answer, int):
+        return specification[answer][1]
+    if answer is None:
+        for index, (point, own_name, _) in enumerate(specification):
+            # An entry point's name is known. What its adapter calls itself decides whether it can be selected.
+            if point == name and expected_answers(specification).get(own_name) == index:
+                return own_name
+    return "host" if any(point == name for point, *_ in specification) else None
+
+
+@given(specifications, st.randoms(use_true_random=False), st.lists(st.sampled_from([*LABELS, "all"]), max_size=4))
+@settings(max_examples=150)
+def test_neither_the_listing_nor_what_is_loaded_decides(specification, random, queries):  # 1.9, 2.5
+    points = points_of(specification)
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fake_points(patch, random.sample(points, len(points)))
+        dispatcher, f = make()
+        for query in queries:
+            if query == "all":
+                dispatcher.discover()
+            else:
+                dispatcher.get_backend(query)
+        for label in random.sample(LABELS, len(LABELS)):
+            expected = expected_of_order(specification, label)
+            if expected is None:
+                with pytest.raises(UnknownBackendError):
+                    dispatcher.settings.backend = [label, "cpu"]
+                with pytest.raises(UnknownBackendError):
+                    f(1, backend=[label, "cpu"])
+                continue
+            assert [f(1, backend=[label, "cpu"]) for _ in range(2)] == [expected] * 2
+            dispatcher.settings.backend = [label, "cpu"]
+            assert f(1) == expected
+        answers = {
+            label: answer for label, answer in expected_answers(specification).items() if isinstance(answer, int)
+        }
+        assert dispatcher.available_backend_names() == sorted(answers)
+        for label, answer in answers.items():
+            assert dispatcher.get_backend(label) is points[answer].adapter
+
+
 def test_the_trusted_owner_comes_first(monkeypatch):  # 2.5
     trusted = FakePoint("official", adapter("fast", ["turbo"]), dist="fast-pkg")
     turbo = FakePoint("turbo", adapter("turbo"), dist="turbo-pkg")
