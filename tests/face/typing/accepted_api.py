@@ -9,10 +9,14 @@ from typing import Any, assert_type
 from scverse_backends import BackendDispatcher, Settings, exceptions
 from scverse_backends.testing import (
     CheckReport,
+    ComparedCalls,
+    ComparedFunction,
     Comparison,
+    ComparisonRecord,
     Problem,
     check_backend,
     compare,
+    compare_calls,
     isolated,
     run_conformance,
     temporary_backend,
@@ -113,6 +117,12 @@ for call in calls:
     assert_type(call.executed, str | None)
     assert_type(call.seconds, float | None)
     assert_type(call.exception, str | None)
+    assert_type(call.depth, int)
+    assert_type(call.distribution, str | None)
+assert_type(calls.totals(), dict[str, tuple[int, float]])
+assert_type(calls.provenance(), dict[str, Any])
+with settings.trace(synchronize=True) as waited_for:
+    assert_type(waited_for[0].options, Mapping[str, object])
 
 # -- the dispatcher ----------------------------------------------------------------------------------------------------
 
@@ -177,3 +187,13 @@ with isolated(dispatcher):
 compared = compare(score, 3, backends=["fast"], repeats=3, rtol=1e-6)
 assert_type(compared, Comparison)
 assert_type(compared[0].backend, str)
+assert_type(compared[0].speedup, float | None)
+compare(score, 3, reference="fast", options={"fast": {"device": 1}})
+
+with compare_calls(settings, rtol=1e-3, every=10) as steps:
+    score(1)
+assert_type(steps, ComparedCalls)
+assert_type(steps[0], ComparedFunction)
+assert_type(steps[0].first, int | None)
+assert_type(steps[0].worst, ComparisonRecord | None)
+compare_calls(dispatcher)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scverse_backends import BackendDispatcher, exceptions
-from scverse_backends.testing import check_backend, run_conformance
+from scverse_backends.testing import check_backend, compare_calls, run_conformance
 
 dispatcher = BackendDispatcher(entrypoint_group="typed_host.backends", host_name="typed_host")
 settings = dispatcher.settings
@@ -38,3 +38,5 @@ function: int = exceptions.BackendError("text").function  # rejected
 # The testing kit.
 check_backend("host", "fast")  # rejected
 run_conformance("fast")  # rejected
+compare_calls(dispatcher, tolerance=1e-3)  # rejected
+settings.trace("synchronize")  # rejected
