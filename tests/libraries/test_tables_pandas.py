@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from scverse_backends import BackendDispatcher
-from scverse_backends.testing import compare
+from scverse_backends.testing import check_backend, compare, compare_calls
 
 
 class Fast:
@@ -91,6 +91,17 @@ def test_comparisons(host):
     assert frame["backend"].tolist() == ["cpu", "fast"]
     assert frame["agrees"].tolist() == [None, False]
     assert frame["where"].tolist()[1] == "result[0]"
+
+
+def test_compared_calls_and_problems(host):
+    with compare_calls(host.settings) as table:
+        host.score(np.ones(3), backend="fast")
+    frame = pd.DataFrame(table)
+    assert frame[["function", "calls", "differing"]].to_dict("records") == [
+        {"function": "score", "calls": 1, "differing": 1}
+    ]
+    problems = pd.DataFrame(check_backend(host.dispatcher, "fast"))
+    assert list(problems.columns) == ["function", "parameter", "severity", "message", "advice"]
 
 
 def test_provenance_can_be_written_with_the_data(host, tmp_path):

@@ -60,6 +60,11 @@ class OutermostCall:
         return self._decision.record.name
 
     @property
+    def attribute(self) -> str:
+        """What backends know the function by, which no other function of the host is known by."""
+        return self._decision.record.attribute
+
+    @property
     def backend(self) -> str:
         """What runs the call, ``"cpu"`` for the host."""
         return self._decision.executes

@@ -106,7 +106,7 @@ def _comparing(dispatcher: BackendDispatcher, rtol: float, atol: float, every: i
         if call.backend == HOST:
             ledger.on_host.setdefault(call.function, call.reason.removesuffix(f"; {HOST}: runs as fallback"))
             return None
-        number = ledger.number_of(call.public, call.function, call.backend)
+        number = ledger.number_of(call.attribute, call.function, call.backend)
         if (number - 1) % every:
             return None
         compared = _Compared(ledger, call, number, rtol, atol)
@@ -215,7 +215,7 @@ class _Compared:
         return ComparisonRecord(backend=call.backend, executed=call.backend, seconds=seconds, **found)
 
     def _add(self, record: ComparisonRecord, host_seconds: float | None = None) -> None:
-        self._ledger.add(self._call.public, self._number, record, host_seconds)
+        self._ledger.add(self._call.attribute, self._number, record, host_seconds)
 
 
 def _nothing() -> None:

@@ -142,16 +142,16 @@ class Ledger:
         self.costs: dict[str, float] = {"on the host": 0.0, "copying": 0.0, "comparing": 0.0}
         """The seconds that the pipeline alone would not have taken."""
         self._lock = Lock()
-        self._tallies: dict[tuple[object, str], Tally] = {}
+        self._tallies: dict[tuple[str, str], Tally] = {}
 
-    def number_of(self, key: object, function: str, backend: str) -> int:
+    def number_of(self, key: str, function: str, backend: str) -> int:
         """Count a call, and return its number."""
         with self._lock:
             tally = self._tallies.setdefault((key, backend), Tally(function, backend))
             tally.calls += 1
             return tally.calls
 
-    def add(self, key: object, number: int, record: ComparisonRecord, host_seconds: float | None = None) -> None:
+    def add(self, key: str, number: int, record: ComparisonRecord, host_seconds: float | None = None) -> None:
         """Add what came of a call."""
         with self._lock:
             tally = self._tallies[key, record.backend]

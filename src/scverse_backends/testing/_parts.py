@@ -8,7 +8,7 @@ import inspect
 import types
 from typing import Any, Final, cast
 
-_POINTER: Final = object.__basicsize__ // 2  # A bare object is a reference count and a pointer to its type.
+_POINTER: Final = tuple.__itemsize__  # The elements of a tuple are pointers, as slots are.
 
 
 def type_of(value: object) -> Any:
