@@ -107,7 +107,7 @@ def outcome(record: object) -> str:
     if record.backend == "cpu":
         return "the host"
     if record.executed == "cpu":
-        return "not implemented there"
+        return "lacks it"
     return {True: "agrees", False: "DIFFERS", None: "not compared"}[record.agrees]
 
 

@@ -49,7 +49,7 @@ def test_demo_succeeds() -> None:
             "DIFFERS",
         ),
         ("example_jax._backends.example_host", "summarize", "return original(data, *args, **options)[:3]", "DIFFERS"),
-        ("example_dask.example_host_impl", "get_client", "raise OSError('no cluster')", "no cluster"),
+        ("example_dask.cluster", "get_client", "raise OSError('no cluster')", "no cluster"),
     ],
 )
 def test_one_broken_backend_is_shown_and_the_others_run(module: str, name: str, body: str, row: str) -> None:
