@@ -21,32 +21,32 @@ VARIABLE = "EXAMPLE_HOST_BACKEND"
 # The engines by the name that the page gives them, and the columns by their headings.
 ROWS = {
     "`threading.Thread`": "thread",
-    "`ThreadPoolExecutor`": "thread-pool",
-    "`asyncio` tasks": "task",
+    "thread pool": "thread-pool",
+    "`asyncio` task": "task",
     "`asyncio.to_thread`": "to-thread",
-    "`ProcessPoolExecutor`, `spawn`": "spawn",
-    "`ProcessPoolExecutor`, `forkserver`": "forkserver",
-    "`ProcessPoolExecutor`, `fork`, pool started afterwards": "fork",
-    "`ProcessPoolExecutor`, `fork`, pool started before": "earlier-fork",
-    "joblib, `loky` (its default)": "joblib-loky",
+    "process pool, `spawn`": "spawn",
+    "process pool, `forkserver`": "forkserver",
+    "process pool, `fork`, started afterwards": "fork",
+    "process pool, `fork`, started before": "earlier-fork",
+    "joblib, `loky` (the default)": "joblib-loky",
     "joblib, `threading`": "joblib-threading",
-    "joblib, `multiprocessing`, by `fork`": "joblib-multiprocessing",
-    'Dask, `scheduler="threads"`': "dask-threads",
-    'Dask, `scheduler="processes"`': "dask-processes",
-    "Dask `distributed`, workers in threads": "distributed-threads",
-    "Dask `distributed`, workers in processes": "distributed",
+    "joblib, `multiprocessing` by `fork`": "joblib-multiprocessing",
+    'Dask, `"threads"`': "dask-threads",
+    'Dask, `"processes"`': "dask-processes",
+    "Dask cluster, in threads": "distributed-threads",
+    "Dask cluster, in processes": "distributed",
     "Ray": "ray",
-    "Jupyter, the same cell, after `await`": "jupyter-same-cell",
-    "Jupyter, a later cell": "jupyter",
-    "Jupyter, a later cell with `await`": "jupyter-await",
+    "Jupyter, same cell, after `await`": "jupyter-same-cell",
+    "Jupyter, later cell": "jupyter",
+    "Jupyter, later cell with `await`": "jupyter-await",
 }
 COLUMNS = {
-    "`settings.backend =`": "process",
-    "`with use_backend()`": "scope",
-    "environment variable": "environment",
-    "`bind`": "bind",
-    "options with `bind`": "options",
-    "trace with `bind`": "trace",
+    "assigned": "process",
+    "block": "scope",
+    "variable": "environment",
+    "bind": "bind",
+    "options": "options",
+    "trace": "trace",
 }
 # Where a worker is a copy of this process, it sees an open trace, and records into a copy.
 COPIES = {"fork", "joblib-multiprocessing"}
@@ -57,7 +57,7 @@ BLOCK = re.compile(r"^```python\n(.*?)^```\n\n```text\n(.*?)^```$", re.MULTILINE
 def table():
     """Return the cells of the page's table, by engine and column."""
     lines = [line.strip("|").split("|") for line in PAGE.splitlines() if line.startswith("|")]
-    cells = [[cell.strip() for cell in line] for line in lines]
+    cells = [[cell.strip(" *") for cell in line] for line in lines]
     first = next(number for number, line in enumerate(cells) if line[0] == "work runs in")
     rows = [line for line in cells[first + 2 :] if len(line) == len(cells[first])]
     return {(row[0], heading): cell for row in rows for heading, cell in zip(cells[first][1:], row[1:], strict=True)}
