@@ -617,6 +617,24 @@ def test_can_run_may_call_the_host(lab: Lab) -> None:
         assert lab.score(0) == ("fast", 0)
 
 
+def test_can_run_sees_the_selection_of_the_call(lab: Lab) -> None:  # 1.10
+    seen: list[Any] = []
+    lab.register(score=picky(lambda x, **options: seen.append(lab.settings.backend) is None))
+    order = ["fast", "cpu"]
+    lab.score(0, backend="fast")
+    lab.score(0, backend=order)
+    for selected in ("fast", order):
+        with lab.settings.use_backend(selected):
+            lab.score(0)
+    with lab.settings.use_backend(order):
+        lab.score(0, backend="fast")
+        lab.score(0, backend=["fast"])
+    with lab.settings.trace():
+        lab.score(0, backend=order)
+    # So a backend can tell whether it is asked for by its name alone.
+    assert seen == ["fast", ("fast", "cpu"), "fast", ("fast", "cpu"), "fast", ("fast",), ("fast", "cpu")]
+
+
 def test_can_run_none_counts_as_absent(lab: Lab) -> None:
     lab.register(score=picky(None))
     assert runs_on(lab) == "fast"

@@ -6,6 +6,8 @@ import asyncio
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import CancelledError, ProcessPoolExecutor
@@ -331,3 +333,28 @@ def test_an_interrupt_leaves_nothing_behind(client, tmp_path, data) -> None:
 
 def tasks(dask_scheduler) -> int:
     return len(dask_scheduler.tasks)
+
+
+def test_interrupting_our_own_cluster() -> None:
+    program = """
+import warnings
+import example_host as eh, numpy as np
+warnings.simplefilter("ignore")
+data = np.random.default_rng(0).normal(size=(200_000, 50))
+eh.embed(data[:10], backend="dask")
+print("ready", flush=True)
+try:
+    while True:
+        eh.embed(data, backend="dask", n_partitions=200)
+except KeyboardInterrupt:
+    print("interrupted", eh.embed(data[:10], backend="dask").shape)
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "ready\n"
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    printed, errors = process.communicate(timeout=60)
+    # It goes on working, and the process ends by itself, in silence.
+    assert (process.returncode, printed, errors) == (0, "interrupted (10, 2)\n", "")
