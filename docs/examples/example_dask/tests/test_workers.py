@@ -144,8 +144,11 @@ def test_nothing_is_computed_before_it_is_asked_for() -> None:
 def test_sizes_that_nobody_knows_are_refused() -> None:
     chunked = da.from_array(DATA, chunks=(1000, 20))
     some = chunked[chunked[:, 0] > 0]
-    with pytest.raises(ValueError, match=r"compute_chunk_sizes\(\)"):
+    with pytest.raises(ValueError, match=r"call data.compute_chunk_sizes\(\)"):
         eh.embed(some, backend="dask")
+    labels = da.from_array(LABELS, chunks=1000)
+    with pytest.raises(ValueError, match=r"call groups.compute_chunk_sizes\(\)"):
+        eh.summarize(chunked, labels[labels != "a"], backend="dask")
     some.compute_chunk_sizes()
     expected = eh.embed(DATA[DATA[:, 0] > 0], backend="cpu")
     assert_close(eh.embed(some, backend="dask").compute(), expected, TOLERANCE)

@@ -147,6 +147,7 @@ def summarize(
         matrix = _chunked(run, data, n_partitions)
         rows = matrix.chunks[0]
         labels = groups if isinstance(groups, da.Array) else np.asarray(groups)
+        _check_sizes(labels, "groups")
         if labels.shape != matrix.shape[:1]:
             as_groups(np.broadcast_to(0, labels.shape), len(matrix))  # Raises, in the host's words.
         labels = labels.rechunk((rows,)) if isinstance(labels, da.Array) else run.scatter(labels, rows)
@@ -190,19 +191,24 @@ def _chunked(run: Run, data: Data, n_partitions: int | None) -> da.Array:
     if n_partitions is not None and n_partitions < 1:
         raise ValueError(f"n_partitions must be at least 1, got {n_partitions}")
     matrix = data if isinstance(data, da.Array) else np.asarray(data, dtype=np.float64)
-    if np.isnan(matrix.shape).any():
-        raise ValueError("data must know the sizes of their chunks: call data.compute_chunk_sizes() first")
+    _check_sizes(matrix, "data")
     if len(matrix.shape) != 2 or 0 in matrix.shape:
         as_matrix(np.broadcast_to(0.0, matrix.shape))  # Raises, in the host's words.
     if isinstance(matrix, da.Array) and n_partitions is None:
         rows = [size for size in matrix.chunks[0] if size]
     else:
-        n_partitions = n_partitions or sum(run.client.nthreads().values())
-        rows = [len(some) for some in np.array_split(range(len(matrix)), min(n_partitions, len(matrix)))]
+        number = min(n_partitions or sum(run.client.nthreads().values()), len(matrix))
+        rows = np.diff(np.linspace(0, len(matrix), number + 1, dtype=int)).tolist()
     if isinstance(matrix, da.Array):
         chunked: da.Array = matrix.rechunk((tuple(rows), matrix.shape[1]))
         return chunked
     return run.scatter(matrix, rows)
+
+
+def _check_sizes(array: NDArray[Any] | da.Array, what: str) -> None:
+    """Refuse a Dask array of which nobody knows yet how long its chunks are, as a selection of samples gives it."""
+    if np.isnan(array.shape).any():
+        raise ValueError(f"{what} must know the sizes of their chunks: call {what}.compute_chunk_sizes() first")
 
 
 def _chunks(matrix: da.Array) -> list[Any]:
