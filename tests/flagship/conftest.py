@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 import importlib.util
 import json
 import os
@@ -45,11 +46,12 @@ for module, names in json.loads(sys.argv[1]).items():
         loaded = importlib.import_module(module)
     except ModuleNotFoundError:
         continue
-    for name in names:
-        function = getattr(loaded, name, None)
-        if function is not None:
-            seen[name] = {"doc": function.__doc__, "parameters": list(inspect.signature(function).parameters)}
-print("SEEN" + json.dumps(seen))
+    functions = {name: getattr(loaded, name) for name in names if hasattr(loaded, name)}
+    for name, function in functions.items():
+        shown = {"doc": function.__doc__, "parameters": list(inspect.signature(function).parameters)}
+        seen[f"{module.partition('.')[0]}.{name}"] = shown
+import pipeline
+print("SEEN" + json.dumps({"functions": seen, "digest": pipeline.digest()}))
 """
 
 
@@ -84,21 +86,17 @@ class Function:
         self.dispatcher = DISPATCHERS[host]
         decorated = self.dispatcher.functions()[name]
         self.public = getattr(sys.modules[decorated.__module__], decorated.__name__)
-        self.plain = plain[host][name]
+        self.plain = plain["functions"][f"{host}.{name}"]
         self.implementation = getattr(self.dispatcher.get_backend("cuda"), name, None)
 
 
 @pytest.fixture(scope="session")
 def plain():
-    """What the hosts' functions show where nothing is decorated, seen in a process of their own."""
-    seen = {}
-    for host, modules in (("scanpy", hosts.SCANPY), ("squidpy", hosts.SQUIDPY)):
-        if host in HOSTS:
-            wanted = json.dumps({module: list(names) for module, names in modules.items()})
-            command = [sys.executable, "-c", LOOK, wanted]
-            output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-            seen[host] = json.loads(output.partition("SEEN")[2])
-    return seen
+    """What the hosts' functions show and compute where nothing is decorated, seen in a process of their own."""
+    wanted = {module: list(names) for module, names in hosts.DECORATED.items() if module.partition(".")[0] in HOSTS}
+    command = [sys.executable, "-c", LOOK, json.dumps(wanted)]
+    output = subprocess.run(command, check=True, capture_output=True, text=True, cwd=HERE).stdout
+    return json.loads(output.partition("SEEN")[2])
 
 
 @pytest.fixture
@@ -134,13 +132,13 @@ def data(pbmc):
     return pbmc.copy()
 
 
-@pytest.fixture(scope="session")
-def command():
-    """Run the command line on the decorated hosts in a process of its own; returns exit code, output and errors."""
+@pytest.fixture
+def command(capsys):
+    """Run the installed command on the decorated hosts; returns its exit code and what it printed."""
+    (entry_point,) = importlib.metadata.entry_points(group="console_scripts", name="scverse-backends")
 
     def run(*arguments):
-        program = [sys.executable, "-W", "ignore", str(HERE / "command.py"), str(STANDINS), *arguments]
-        finished = subprocess.run(program, check=False, capture_output=True, text=True)
-        return finished.returncode, finished.stdout, finished.stderr
+        code = entry_point.load()(list(arguments))
+        return code, capsys.readouterr().out
 
     return run
