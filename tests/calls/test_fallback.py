@@ -551,6 +551,32 @@ def test_declined_calls_go_to_the_next_of_an_order(lab: Lab) -> None:
     assert "too small" in calls[0].reason
 
 
+def test_a_declined_call_of_a_host_function_that_calls_itself_stays_on_the_host() -> None:
+    # 4.6 and 4.12: its parts are no calls that the user made, and who declined the whole was not asked about them.
+    dispatcher = make("recursive_lab")
+
+    @dispatcher.backend_dispatch
+    def inner(x: Any) -> Any:
+        return "host"
+
+    @dispatcher.backend_dispatch
+    def count(x: Any) -> Any:
+        return [count(part) for part in x] if isinstance(x, list) else inner(x)
+
+    def fast_count(x: Any) -> str:
+        return "fast"
+
+    fast_count.can_run = lambda x: not isinstance(x, list)  # type: ignore[attr-defined]  # the attribute of the rule.
+    dispatcher.register(adapter("fast", count=fast_count, inner=lambda x: "fast inner"))
+    dispatcher.register(adapter("slow"))
+    with dispatcher.settings.use_backend("fast"):
+        assert count([1, [2]]) == ["fast inner", ["fast inner"]]
+        assert count(1) == "fast"
+    with dispatcher.settings.use_backend(["slow", "fast"]):
+        assert count([1]) == ["fast inner"]
+    assert count([1], backend=["fast", "cpu"]) == ["fast inner"]
+
+
 @pytest.mark.parametrize("answer", [None, 1, 0, [], object()])
 def test_any_other_answer_breaks_the_contract(lab: Lab, answer: Any) -> None:
     lab.register(score=picky(lambda x, **options: answer))

@@ -416,7 +416,7 @@ def test_inside_the_implementation_the_host_would_run():  # 4.8
     host.dispatcher.register(made)
     host.embed(backend="mine")
     assert seen[0].executes == "cpu"
-    assert seen[0].reason == "cpu: mine is running it and asked the host in turn"
+    assert seen[0].reason == "cpu: part of a call that mine runs or declined"
 
 
 def test_an_order_shows_every_entry():

@@ -86,6 +86,10 @@ class Decider:
         entered = state if requested is None else state.with_scope(Scope(object(), choice, None))
         decision = self.routing.route(record, choice, source, entered, args, kwargs)
         inner = entered if decision.plan is None else entered.running_also(decision.plan.key)
+        # A host function that calls itself for parts of its data stays on the host: who declined the whole call was
+        # never asked about its parts.
+        for key in decision.declined_by:
+            inner = inner.running_also(key)
         if recording is not None:
             _record(recording, decision)
             inner = inner.deeper()

@@ -62,12 +62,15 @@ class Decision:
         Options that a scope gave, ``None`` where no scope gives any that the implementation takes.
     note
         What is added to an exception of the host where it runs in place of a backend.
+    declined_by
+        The implementations, each as backend and function, in whose place the host runs.
     """
 
     __slots__ = (
         "_ended",
         "_selection",
         "args",
+        "declined_by",
         "executes",
         "implementation",
         "inner",
@@ -95,8 +98,10 @@ class Decision:
         plan: Plan | None = None,
         options: Mapping[str, Any] | None = None,
         note: str | None = None,
+        declined_by: tuple[tuple[str, str], ...] = (),
     ) -> None:
         self.record = record
+        self.declined_by = declined_by
         self.implementation = implementation
         self.args = args
         self.kwargs = kwargs

@@ -59,7 +59,7 @@ class Routing:
                 if used:
                     self._resolver.note_use(backend)
                 if (backend.name, record.attribute) in state.running:
-                    yield Candidate(CPU, f"{backend.name} is running it and asked the host in turn", runs_host=True)
+                    yield Candidate(CPU, f"part of a call that {backend.name} runs or declined", runs_host=True)
                     return
                 plan = self._resolver.sought(
                     (backend.name, record.attribute),
@@ -167,7 +167,10 @@ class Routing:
             kwargs = own.for_host(kwargs)
         note = f"The host ran this call: {_nobody_runs(record, attempts)}." if attempts else None
         given = record.without_unset(kwargs)
-        return Decision(record, record.host_implementation(), args, given, CPU, reason, note=note)
+        declined_by = tuple(attempt.plan.key for attempt in attempts or () if attempt.plan is not None)
+        return Decision(
+            record, record.host_implementation(), args, given, CPU, reason, note=note, declined_by=declined_by
+        )
 
     def _warn_dropped(self, record: Dispatched, plan: Plan, dropped: list[str]) -> None:
         if not dropped:
