@@ -15,6 +15,8 @@ dispatcher = BackendDispatcher(
         },
     },
     reserved_backends={"gpu": "Say which: 'cuda' is the backend for NVIDIA's GPUs."},
+    # What these ask for is another result, or another place for it: no backend may leave them out.
+    never_drop=("copy", "inplace", "subset"),
 )
 backend_dispatch = dispatcher.backend_dispatch
 settings = dispatcher.settings

@@ -15,6 +15,7 @@ dispatcher = BackendDispatcher(
         },
     },
     reserved_backends={"gpu": "Say which: 'cuda' is the backend for NVIDIA's GPUs."},
+    never_drop=("copy", "inplace"),
 )
 backend_dispatch = dispatcher.backend_dispatch
 settings = dispatcher.settings
