@@ -141,7 +141,7 @@ class BackendDispatcher:
         name
             The adapter attribute to look for, by default the function's ``__name__``.
         own_backend
-            New name of the function's own parameter ``backend``, where it has one.
+            New name of the function's own ``backend``, where it has one: a parameter, or a key of its ``**kwargs``.
         own_backend_values
             The values that old calls give it as ``backend=``; they still arrive, with a ``FutureWarning``.
         renamed

@@ -59,7 +59,7 @@ SQUIDPY = {
         "spatial_neighbors_grid": PLAIN,
         "spatial_neighbors_from_builder": PLAIN,
     },
-    "squidpy.gr._ligrec": {"ligrec": PLAIN},
+    "squidpy.gr._ligrec": {"ligrec": JOBLIB},
     "squidpy.gr._nhood": {"nhood_enrichment": JOBLIB, "interaction_matrix": PLAIN},
     "squidpy.gr._niche": {"calculate_niche": PLAIN},
     "squidpy.gr._ppatterns": {"spatial_autocorr": JOBLIB, "co_occurrence": PLAIN},

@@ -53,6 +53,16 @@ def test_joblibs_backend_is_dropped_on_another(data):  # 4.2
     assert ["'parallel_backend' has no effect" in str(one.message) for one in caught] == [True]
 
 
+def test_joblibs_backend_among_the_keywords_has_another_name_too(data, monkeypatch):  # 4.1
+    seen = []
+    monkeypatch.setattr("squidpy.gr._ligrec.PermutationTest.test", lambda self, *args, **options: seen.append(options))
+    monkeypatch.setattr("squidpy.gr._ligrec.PermutationTest.prepare", lambda self, *args, **options: self)
+    sq.gr.ligrec(data, "louvain", parallel_backend="threading", n_perms=2)
+    with pytest.warns(FutureWarning, match="write parallel_backend='loky'"):
+        sq.gr.ligrec(data, "louvain", backend="loky", n_perms=2)
+    assert [options["backend"] for options in seen] == ["threading", "loky"]
+
+
 def test_a_decorator_that_says_goodbye_to_parameters_lets_go_of_backend(data):
     call, caught = recorded(sq.gr.co_occurrence, data, "louvain", n_splits=2, backend="cuda")
     line = inspect.currentframe().f_lineno - 1

@@ -10,7 +10,7 @@ import warnings
 from typing import Any
 
 import pytest
-from labs import make
+from labs import adapter, make
 
 from scverse_backends.exceptions import BackendConflictWarning
 
@@ -193,6 +193,7 @@ def test_one_value_may_be_given_as_a_string() -> None:
         (lambda x: x, {"own_backend": "engine"}, "has no parameter 'backend'"),
         (lambda engine, backend: engine, {"own_backend": "engine"}, "has a parameter 'engine' already"),
         (lambda backend: backend, {"own_backend": "backend"}, "has a parameter 'backend' already"),
+        (lambda **kwargs: kwargs, {"own_backend": "backend"}, "has a parameter 'backend' already"),
         (lambda backend: backend, {"own_backend": "not a name"}, "is no name"),
         (lambda backend: backend, {"own_backend": "class"}, "is no name"),
         (lambda x, backend: x, {}, "own_backend='parallel_backend'"),
@@ -374,3 +375,23 @@ def test_a_function_that_uses_a_name_which_is_bound_later() -> None:
 
     later = 1
     assert score(0) == (0, 1)
+
+
+def test_a_backend_that_the_host_passes_on_in_its_kwargs() -> None:
+    # 4.1: joblib's `backend` is a key of **kwargs here, as in functions that hand them on.
+    dispatcher = make("kwargs_lab")
+
+    @dispatcher.backend_dispatch(own_backend="parallel_backend", own_backend_values=("loky", "threading"))
+    def permute(x: Any, **kwargs: Any) -> Any:
+        return x, kwargs
+
+    dispatcher.register(adapter("fast", permute=lambda x, *, n_perms=10: ("fast", n_perms)))
+    assert permute(1, n_jobs=2) == (1, {"n_jobs": 2})
+    assert permute(1, parallel_backend="threading", n_jobs=2) == (1, {"backend": "threading", "n_jobs": 2})
+    with pytest.warns(FutureWarning, match=r"write parallel_backend='loky'"):
+        assert permute(1, backend="loky") == (1, {"backend": "loky"})
+    with pytest.raises(TypeError, match="got both parallel_backend='threading' and backend='loky'"):
+        permute(1, backend="loky", parallel_backend="threading")
+    with pytest.warns(UserWarning, match="'parallel_backend' has no effect"):
+        assert permute(1, parallel_backend="loky", n_perms=5, backend="fast") == ("fast", 5)
+    assert list(inspect.signature(permute).parameters) == ["x", "n_perms", "backend", "kwargs"]

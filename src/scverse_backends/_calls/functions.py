@@ -157,13 +157,20 @@ def _checked_parameters(function: Any, own_backend: str | None) -> tuple[str, ..
                 f"@backend_dispatch(own_backend='parallel_backend', own_backend_values=('loky', 'threading'))."
             )
         return names
-    if BACKEND_PARAMETER not in names:
+    if BACKEND_PARAMETER not in names and not _takes_any_keyword(function):
         raise TypeError(f"{what} has no parameter 'backend': leave own_backend= out.")
-    if own_backend in names:
+    if own_backend in (*names, BACKEND_PARAMETER):
         raise TypeError(f"{what} has a parameter {own_backend!r} already: choose another name for own_backend=.")
     if not own_backend.isidentifier() or iskeyword(own_backend):
         raise TypeError(f"own_backend={own_backend!r} is no name that a parameter can have.")
     return tuple(own_backend if name == BACKEND_PARAMETER else name for name in names)
+
+
+def _takes_any_keyword(function: Any) -> bool:
+    """Whether a function has ``**kwargs``, which may pass a ``backend`` on to joblib, say."""
+    from scverse_backends._signatures.accepted import signature_of  # As above.
+
+    return any(p.kind is p.VAR_KEYWORD for p in signature_of(function).parameters.values())
 
 
 def _parameter_names(function: Any, what: str) -> Iterator[str]:
