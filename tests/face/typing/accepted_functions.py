@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from typing import Any, assert_type
+from functools import wraps
+from typing import Any, assert_type, cast
 
 from scverse_backends import OMITTED, BackendDispatcher
 
@@ -95,6 +96,29 @@ def by_short_name_called(x: int) -> str:
 
 assert_type(by_short_name(1, backend="fast"), str)
 assert_type(by_short_name_called(1), str)
+
+
+# -- beneath a decorator of the host's own -----------------------------------------------------------------------------
+
+
+def logged[F: Callable[..., Any]](func: F) -> F:
+    """Give back the type of what is decorated, so that `backend=` stays visible."""
+
+    @wraps(func)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return func(*args, **kwargs)
+
+    return cast("F", wrapper)
+
+
+@logged
+@dispatcher.backend_dispatch
+def beneath(x: int, *, k: int = 1) -> str:
+    return str(x * k)
+
+
+assert_type(beneath(1, k=2), str)
+assert_type(beneath(1, backend="fast", batch_size=3), str)
 
 
 # -- generics ----------------------------------------------------------------------------------------------------------
