@@ -10,6 +10,7 @@ import importlib.metadata
 import importlib.util
 import json
 import os
+import runpy
 import subprocess
 import sys
 import tempfile
@@ -133,12 +134,13 @@ def data(pbmc):
 
 
 @pytest.fixture
-def command(capsys):
-    """Run the installed command on the decorated hosts; returns its exit code and what it printed."""
-    (entry_point,) = importlib.metadata.entry_points(group="console_scripts", name="scverse-backends")
+def command(capsys, monkeypatch):
+    """Run the command line on the decorated hosts; returns its exit code and what it printed."""
 
     def run(*arguments):
-        code = entry_point.load()(list(arguments))
-        return code, capsys.readouterr().out
+        monkeypatch.setattr("sys.argv", ["scverse-backends", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_module("scverse_backends", run_name="__main__")
+        return ended.value.code, capsys.readouterr().out
 
     return run
