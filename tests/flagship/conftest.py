@@ -41,6 +41,7 @@ hosts.decorate_at_import()
 LOOK = """
 import importlib, inspect, json, sys, warnings
 warnings.simplefilter("ignore")
+from complaints import complaints
 seen = {}
 for module, names in json.loads(sys.argv[1]).items():
     try:
@@ -50,6 +51,7 @@ for module, names in json.loads(sys.argv[1]).items():
     functions = {name: getattr(loaded, name) for name in names if hasattr(loaded, name)}
     for name, function in functions.items():
         shown = {"doc": function.__doc__, "parameters": list(inspect.signature(function).parameters)}
+        shown["complaints"] = complaints(f"{module}.{name}")
         seen[f"{module.partition('.')[0]}.{name}"] = shown
 import pipeline
 print("SEEN" + json.dumps({"functions": seen, "digest": pipeline.digest()}))

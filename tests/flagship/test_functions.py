@@ -7,6 +7,7 @@ import inspect
 import pydoc
 import re
 
+from complaints import complaints
 from numpydoc.docscrape import NumpyDocString
 from sphinx.ext.napoleon import Config, NumpyDocstring
 
@@ -64,6 +65,11 @@ def has_entry(doc, name):
     return [entry for section in ("Parameters", "Other Parameters") for entry in parsed[section] if entry.name == name]
 
 
+def listed(function):
+    """Return the options that get an entry: those that the host's docstring does not have already."""
+    return [name for name in options(function) if not has_entry(function.plain["doc"], name)]
+
+
 def test_signature(function):  # 5.1
     shown = list(inspect.signature(function.public).parameters.values())
     host = [name if name != "backend" else "parallel_backend" for name in function.plain["parameters"]]
@@ -99,10 +105,24 @@ def test_templates_are_filled(function):  # 5.6
 def test_numpydoc_reads_every_option(function):  # 5.2
     text = function.public.__doc__
     assert len(has_entry(text, "backend")) == 1
-    for name in options(function):
+    for name in listed(function):
         (entry,) = has_entry(text, f"{name} ({PROVIDER})")
         # Some releases of the backend leave an option out of their own docstring.
         assert bool(entry.desc) is bool(has_entry(function.implementation.__doc__, name))
+
+
+def test_an_option_that_the_host_documents_gets_no_second_entry(function):  # 5.8
+    documented = set(options(function)) - set(listed(function))
+    assert not [name for name in documented if has_entry(function.public.__doc__, f"{name} ({PROVIDER})")]
+
+
+# What numpydoc says of entries with their provider beside the name, and of the text that the backend's authors wrote.
+OF_THE_BACKEND = {"PR01", "PR02", "PR04", "PR05", "PR07", "PR08", "PR09"}
+
+
+def test_numpydoc_finds_no_more_to_complain_of(function):  # 5.2
+    found = complaints(f"{function.public.__module__}.{function.public.__name__}")
+    assert set(found) - set(function.plain["complaints"]) <= OF_THE_BACKEND
 
 
 def test_other_sections_stay(function):  # 5.3
@@ -124,5 +144,5 @@ def test_napoleon_keeps_the_hosts_fields(function):
 def test_help(function):  # 5.7
     text = pydoc.render_doc(function.public, renderer=pydoc.plaintext)
     assert "backend : str, sequence of str or None" in text
-    for name in options(function):
+    for name in listed(function):
         assert f"{name} ({PROVIDER})" in text
