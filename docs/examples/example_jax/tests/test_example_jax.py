@@ -29,7 +29,7 @@ def compare(function, *args, precision, **options) -> None:
         assert_close(one, other, TOLERANCE[precision])
 
 
-@pytest.mark.parametrize("name", ["example_jax", "jax"])
+@pytest.mark.parametrize("name", ["example_jax", "jax", "cuda"])
 def test_feedback(name) -> None:
     results = run_feedback(name, require_dispatch=True)
     assert {function for function, result in results.items() if result == "PASSED"} == set(adapter.__all__)
@@ -52,6 +52,19 @@ def test_contract() -> None:
 )
 def test_compute_score(options, precision) -> None:
     compare(eh.compute_score, DIGITS.copy(), **options, precision=precision)
+
+
+@pytest.mark.parametrize("method", ["fast", "zscore"])
+@pytest.mark.parametrize("batch_size", [1, 7, 1797, 4096])
+def test_batches_make_no_difference(batch_size, method) -> None:
+    expected = eh.compute_score(DIGITS, [27, 28], method=method, backend="cpu")
+    score = eh.compute_score(DIGITS, [27, 28], method=method, batch_size=batch_size, backend="cuda")
+    assert_close(score, expected, TOLERANCE["double"])
+
+
+def test_batches_have_a_size() -> None:
+    with pytest.raises(ValueError, match="at least 1, got 0"):
+        eh.compute_score(DIGITS, batch_size=0, backend="cuda")
 
 
 @pytest.mark.parametrize("precision", TOLERANCE)

@@ -49,7 +49,7 @@ def compute_score(
     features: ArrayLike | None = None,
     *,
     control: ArrayLike | None = None,
-    method: Literal["mean", "zscore"] = "mean",
+    method: Literal["fast", "zscore"] = "fast",
     copy: bool = True,  # noqa: ARG001 - No chunk is overwritten, so there is nothing to do for either value.
     n_partitions: int | None = None,
     progress: bool = False,
@@ -72,7 +72,7 @@ def compute_score(
     def work(run: Run) -> Matrix | da.Array:
         matrix = _chunked(run, data, n_partitions)
         scored, controls = feature_sets(features, control, matrix.shape[1])
-        check_choice(method, ("mean", "zscore"), "method")
+        check_choice(method, ("fast", "zscore"), "method")
         score = partial(_score, features=scored, control=controls)
         if method == "zscore":
             score = partial(score, moments=run.compute(_moments(matrix, _lengths)))

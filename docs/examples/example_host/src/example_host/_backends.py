@@ -9,14 +9,14 @@ dispatcher = BackendDispatcher(
     host_name="example_host",
     trusted_backends={
         "example_jax": {
-            "aliases": ["jax"],
+            "aliases": ["jax", "cuda"],
             "package": "example-jax",
             "entrypoints": ["example_jax"],
             "module_prefixes": ["example_jax"],
         },
     },
     # Several backends could claim this word, so none of them gets it.
-    reserved_backends={"gpu": "Name a concrete backend instead, such as 'jax'."},
+    reserved_backends={"gpu": "Name a concrete backend instead, such as 'cuda'."},
 )
 
 backend_class = dispatcher.backend_class

@@ -22,7 +22,7 @@ def compute_score(
     features: ArrayLike | None = None,
     *,
     control: ArrayLike | None = None,
-    method: Literal["mean", "zscore"] = "mean",
+    method: Literal["fast", "zscore"] = "fast",
     copy: bool = True,
 ) -> NDArray[np.float64]:
     """Score each sample by a feature set.
@@ -38,9 +38,9 @@ def compute_score(
         Indices of the features in the set. All features by default.
     control : array_like of int, optional
         Indices of the control features. By default those outside the set; an empty control subtracts nothing.
-    method : {'mean', 'zscore'}
-        Whether features count as they are, or are first shifted and scaled to mean 0 and standard deviation 1, so that
-        none dominates. A constant feature becomes 0.
+    method : {'fast', 'zscore'}
+        With 'fast', features count as they are. With 'zscore', each is first shifted and scaled to mean 0 and standard
+        deviation 1, so that none dominates. A constant feature becomes 0.
     copy : bool
         With False, ``method="zscore"`` may overwrite `data` to save memory.
 
@@ -62,7 +62,7 @@ def compute_score(
     """
     matrix = as_matrix(data)
     scored, controls = feature_sets(features, control, matrix.shape[1])
-    check_choice(method, ("mean", "zscore"), "method")
+    check_choice(method, ("fast", "zscore"), "method")
     if method == "zscore":
         mean, scale = matrix.mean(axis=0), spread(matrix)
         matrix = np.subtract(matrix, mean, out=None if copy else matrix)

@@ -32,8 +32,9 @@ def compute_score(
     features: ArrayLike | None = None,
     *,
     control: ArrayLike | None = None,
-    method: Literal["mean", "zscore"] = "mean",
+    method: Literal["fast", "zscore"] = "fast",
     copy: bool = True,  # noqa: ARG001 - JAX never writes into its input, so there is nothing to do for either value.
+    batch_size: int | None = None,
     precision: Literal["double", "single"] = "double",
 ) -> NDArray[np.float64]:
     """Score each sample by a feature set, compiled by JAX.
@@ -44,15 +45,21 @@ def compute_score(
         As in the host.
     copy
         Without effect: the data are copied to the device, and never overwritten.
+    batch_size : int or None
+        Samples that are scored at once. Smaller batches need less memory; None scores all samples
+        at once.
     precision : {'double', 'single'}
         Precision of the computation. Single halves the memory, and is the fast one on most
         accelerators.
     """
     matrix = as_matrix(data)
     scored, controls = feature_sets(features, control, matrix.shape[1])
-    check_choice(method, ("mean", "zscore"), "method")
+    check_choice(method, ("fast", "zscore"), "method")
+    if batch_size is not None and batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
     with _precision(precision):
-        return _on_host(_compute_score(jnp.asarray(matrix), scored, controls, method=method))
+        on_device = jnp.asarray(matrix)
+        return _on_host(_compute_score(on_device, scored, controls, method=method, batch_size=batch_size))
 
 
 def embed(
@@ -127,12 +134,19 @@ def _standardized(centred: jax.Array) -> jax.Array:
     return standardized
 
 
-@partial(jax.jit, static_argnames="method")
-def _compute_score(matrix: jax.Array, scored: jax.Array, controls: jax.Array, *, method: str) -> jax.Array:
+@partial(jax.jit, static_argnames=("method", "batch_size"))
+def _compute_score(
+    matrix: jax.Array, scored: jax.Array, controls: jax.Array, *, method: str, batch_size: int | None
+) -> jax.Array:
     if method == "zscore":
         matrix = _standardized(matrix - matrix.mean(axis=0))
-    score: jax.Array = matrix[:, scored].mean(axis=1)
-    return score - matrix[:, controls].mean(axis=1) if controls.size else score
+
+    def score_of(sample: jax.Array) -> jax.Array:
+        score: jax.Array = sample[scored].mean()
+        return score - sample[controls].mean() if controls.size else score
+
+    scores: jax.Array = jax.lax.map(score_of, matrix, batch_size=batch_size or len(matrix))
+    return scores
 
 
 @partial(jax.jit, static_argnames=("n_components", "scale"))

@@ -5,5 +5,6 @@ from __future__ import annotations
 from example_fast.example_host_impl import Neighborhood, compute_score, embed
 
 name = "fast"
+aliases = ["accelerated"]
 
 __all__ = ["Neighborhood", "compute_score", "embed"]

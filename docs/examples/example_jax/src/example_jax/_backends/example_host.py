@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 name = "example_jax"
-aliases = ["jax"]
+aliases = ["jax", "cuda"]
 
 _functions = {
     "compute_score": "example_jax.example_host_impl",
