@@ -1,4 +1,4 @@
-"""Write ``docs/corpus.md``: take the corpus through the checks and count. Run with ``hatch run corpus:page``."""
+"""Write ``docs/background/corpus.md``: take the corpus through the checks and count. Run with ``hatch run corpus:page``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from libraries import LIBRARIES, released
 from survey import Survey
 
-PAGE = Path(__file__).parents[2] / "docs" / "corpus.md"
+PAGE = Path(__file__).parents[2] / "docs" / "background" / "corpus.md"
 
 TOP = """# Tested on real functions
 
