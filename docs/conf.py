@@ -23,7 +23,7 @@ extensions = [
 # The examples are distributions of their own with their own READMEs.
 exclude_patterns = ["_build", "examples", "Thumbs.db", ".DS_Store"]
 
-myst_enable_extensions = ["colon_fence", "deflist"]
+myst_enable_extensions = ["attrs_block", "colon_fence", "deflist"]
 myst_heading_anchors = 3
 
 # Notebooks are run anew at each build, so that what they show is what the library does.
@@ -39,9 +39,16 @@ always_use_bars_union = True
 
 html_theme = "scanpydoc"
 html_title = "scverse-backends"
+html_static_path = ["_static"]
+html_css_files = ["css/custom.css"]
 html_theme_options = {
     "repository_url": "https://github.com/scverse/scverse-backends",
     "repository_branch": "main",
     "use_repository_button": True,
     "path_to_docs": "docs/",
+    # The sidebar has a search box already.
+    "navbar_persistent": [],
+    "show_navbar_depth": 1,
+    "home_page_in_toc": False,
+    "toc_title": "On this page",
 }

@@ -1,4 +1,4 @@
-"""Write ``docs/background/corpus.md``: take the corpus through the checks and count. Run with ``hatch run corpus:page``."""
+"""Write ``docs/background/corpus.md``: run all checks on the corpus and count. Run with ``hatch run corpus:page``."""
 
 from __future__ import annotations
 
