@@ -3,6 +3,7 @@
 A page says with comments, which no reader sees, what its blocks are for:
 
 - ``<!-- needs: example_host example_jax -->`` once: packages that the page uses.
+- ``<!-- tested by tests/engines -->`` once: other tests run this page's code.
 - ``<!-- setup: ... -->`` runs code that readers need not see.
 - ``<!-- not run: why -->`` before a block that shows what cannot run.
 - ``<!-- output -->`` before a block that shows what the block above printed. ``<!-- output: like -->`` where numbers
@@ -30,10 +31,14 @@ NEEDS = {
     "example_fast": ["numpy"],
     "example_jax": ["numpy", "jax"],
     "example_dask": ["numpy", "distributed"],
+    "example_shared": ["numpy"],
+    "another_host": ["numpy"],
 }
 
 _FENCE = re.compile(r"(?P<indent>[ ]*)(?P<fence>`{3,})(?P<language>[^`]*)")
 _COMMENT = re.compile(r"[ ]*<!--\s*(?P<kind>runs|not run|output|setup|needs)\b:?\s*(?P<text>.*?)\s*-->", re.DOTALL)
+# Numbers with their unit, and the lines below headers, which are as long as the numbers.
+_MEASURED = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?(?: (?:s|ms|µs|ns)\b)?|-{2,}")
 _FILE = re.compile(r"# (?P<path>[\w./-]+\.(?:py|toml))")
 
 
@@ -76,9 +81,10 @@ def blocks(text: str) -> list[Block]:
             if comment["kind"] == "setup":
                 skipped = comment[0][: comment.start("text") - comment.start()].count("\n")
                 found.append(Block("setup", "", comment["text"] + "\n", number + 1 + skipped))
-            else:
-                mark = " ".join((comment["kind"], comment["text"])) if comment["kind"] == "output" else comment["kind"]
-                mark = mark.strip()
+            elif comment["kind"] == "output":
+                mark = f"output {comment['text']}".strip()
+            elif comment["kind"] != "needs":
+                mark = comment["kind"]
             number += comment[0].count("\n") + 1
             continue
         if line.strip():
@@ -93,20 +99,22 @@ def _end(lines: list[str], start: int, fence: str) -> int:
 
 def shows(block: Block, printed: str) -> bool:
     """Whether a block shows what was printed; ``...`` in it stands for anything."""
-    expected, got = [
-        "\n".join(line.rstrip() for line in text.strip("\n").split("\n")) for text in (block.code, printed)
-    ]
+    texts = ["\n".join(line.rstrip() for line in text.strip("\n").split("\n")) for text in (block.code, printed)]
     if block.mark == "output like":
-        expected, got = (
-            " ".join(re.sub(r"[-+]?\d+(?:[.,]\d+)?(?:e[-+]\d+)?|-{2,}", "0", text).split()) for text in (expected, got)
-        )
-    pattern = ".*".join(map(re.escape, expected.split("...")))
-    return re.fullmatch(pattern, got, re.DOTALL) is not None
+        texts = [" ".join(_MEASURED.sub("0", text).split()) for text in texts]
+    shown, got = texts
+    return re.fullmatch(".*".join(map(re.escape, shown.split("..."))), got, re.DOTALL) is not None
 
 
 def needs(text: str) -> list[str]:
     """Return the packages that a page says it uses."""
     return [name for found in re.findall(r"<!-- needs: (.*?) -->", text) for name in found.split()]
+
+
+def tested_by(text: str) -> str | None:
+    """Return the tests that run the code of a page in place of the common ones."""
+    found = re.search(r"<!-- tested by (\S+) -->", text)
+    return found[1] if found else None
 
 
 def missing(packages: list[str]) -> list[str]:

@@ -95,7 +95,5 @@ def test_word_by_word(tmp_path, terminal):
                 printed, status = terminal.type(command)
                 assert status == 0, f"{where}: {command}\n{printed}"
                 warned += re.findall(r"\w+Warning", printed)
-    assert "2 files" not in printed
-    assert "0 errors" in printed
     # Step 4 says that there is a warning, step 6 that it is gone.
     assert set(warned) == {"UntrustedBackendWarning"}

@@ -26,7 +26,8 @@ def sources():
 
 
 def with_code():
-    return [path for path in sources() if any(pages.blocks(path.read_text(encoding="utf-8")))]
+    texts = {path: path.read_text(encoding="utf-8") for path in sources()}
+    return [path for path, text in texts.items() if any(pages.blocks(text)) and not pages.tested_by(text)]
 
 
 def name(path):
@@ -110,6 +111,12 @@ every_page = pytest.mark.parametrize("page", with_code(), ids=name, indirect=Tru
 
 def test_pages_are_found():
     assert {"README.md", "docs/index.md", "docs/usage/host.md"} <= set(map(name, with_code()))
+
+
+def test_what_runs_a_page_elsewhere_is_there():
+    found = {pages.tested_by(path.read_text(encoding="utf-8")) for path in sources()} - {None}
+    assert found
+    assert all((pages.ROOT / path).exists() for path in found)
 
 
 @pytest.mark.parametrize("path", with_code(), ids=name)
