@@ -14,14 +14,17 @@ copyright = f"{_year}, {author}"  # noqa: A001 - the name that Sphinx reads.
 
 extensions = [
     "myst_nb",
+    "scverse_backends.sphinxext",
     "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
     "sphinx_autodoc_typehints",
     "sphinx_copybutton",
     "sphinx_design",
+    "sphinxcontrib.mermaid",
 ]
 # The examples are distributions of their own with their own READMEs.
-exclude_patterns = ["_build", "examples", "Thumbs.db", ".DS_Store"]
+exclude_patterns = ["_build", "examples"]
 
 myst_enable_extensions = ["attrs_block", "colon_fence", "deflist"]
 myst_heading_anchors = 3
@@ -31,7 +34,22 @@ nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 120
 
+nitpicky = True
+nitpick_ignore_regex = [
+    # Other projects are not looked up, since nothing is fetched.
+    ("py:.*", r"(Ellipsis|(argparse|collections|contextlib|functools|inspect|numpy|pytest|sphinx|types|typing)\b.*)"),
+    # For type checkers only; the text says what is returned.
+    ("py:class", r"scverse_backends\._protocols\..*"),
+]
+suppress_warnings = [
+    # Some annotations name what only type checkers can import; they are shown as they are written.
+    "sphinx_autodoc_typehints.forward_reference",
+    "sphinx_autodoc_typehints.guarded_import",
+]
+
+add_module_names = False
 autodoc_member_order = "bysource"
+autosummary_generate = False
 napoleon_google_docstring = False
 napoleon_use_rtype = False
 typehints_defaults = None
@@ -52,3 +70,17 @@ html_theme_options = {
     "home_page_in_toc": False,
     "toc_title": "On this page",
 }
+
+
+def with_public_bases(_app, _name, _obj, _options, bases):
+    """Show the bases of a base class that nobody can import in its place."""
+    for index, base in reversed(list(enumerate(bases))):
+        if getattr(base, "__name__", "").startswith("_"):
+            bases[index : index + 1] = [
+                one for one in base.__bases__ if not any(issubclass(b, one) for b in bases if b is not base)
+            ]
+
+
+def setup(app):
+    # sphinx-autodoc-typehints makes text of the bases with the priority 500.
+    app.connect("autodoc-process-bases", with_public_bases, priority=400)

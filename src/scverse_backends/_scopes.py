@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class BackendScope:
-    """The context manager and decorator that :meth:`Settings.use_backend` returns."""
+    """The context manager and decorator that :meth:`settings.use_backend() <scverse_backends.Settings.use_backend>` returns."""
 
     __slots__ = ("_fallback", "_name", "_options", "_selection", "_services")
 
@@ -144,7 +144,7 @@ class BackendScope:
 
 
 class TraceScope:
-    """The context manager that :meth:`Settings.trace` returns."""
+    """The context manager that :meth:`settings.trace() <scverse_backends.Settings.trace>` returns."""
 
     __slots__ = ("_host", "_package", "_selection", "_synchronize", "_traces")
 

@@ -65,7 +65,7 @@ class _WithData(Exception):  # noqa: N818 - a mixin of errors and of warnings, n
     failed: tuple[str, ...] = ()
     """Entry points that failed to load, any of which may have provided the name."""
     source: str | None = None
-    """Where the selection came from: argument, scope, process, environment or default."""
+    """Where the selection came from (argument, scope, process, environment or default)."""
     worker: str | None = None
     """The worker of a pool or cluster that raised it, with its process and machine."""
 

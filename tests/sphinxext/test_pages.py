@@ -171,7 +171,7 @@ genehost
 
 CONF = """
 project = "genehost"
-extensions = ["sphinx.ext.autodoc", "{style}", "scverse_backends.sphinxext"]
+extensions = ["scverse_backends.sphinxext", "sphinx.ext.autodoc", "{style}"]
 backends_discover = ["genehost"]
 numpydoc_show_class_members = False
 nitpicky = True

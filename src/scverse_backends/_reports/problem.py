@@ -44,7 +44,7 @@ class Problem(Record):
 
     @property
     def subject(self) -> str:
-        """What the problem is about, as text: ``function(parameter)``."""
+        """Return what the problem is about as ``function(parameter)``."""
         if self.function is None:
             return "adapter"
         return self.function if self.parameter is None else f"{self.function}({self.parameter})"

@@ -55,6 +55,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     >>> extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon", "scverse_backends.sphinxext"]
     >>> backends_discover = ["example_host"]
     """
+    app.setup_extension("sphinx.ext.autodoc")  # Knows the event below, wherever `conf.py` lists this extension.
     app.add_config_value("backends_discover", (), "env", types=frozenset({list, tuple}))
     app.connect("builder-inited", discover_hosts)
     app.connect("autodoc-process-docstring", rewrite_docstring, priority=_BEFORE_NAPOLEON)

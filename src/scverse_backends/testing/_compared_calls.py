@@ -184,7 +184,7 @@ class ComparedCalls(Sequence[ComparedFunction]):
 
     @property
     def costs(self) -> dict[str, float]:
-        """The seconds that comparing took beside the pipeline: on the host, copying arguments, comparing."""
+        """Return the seconds that comparing took beside the pipeline (on the host, copying arguments, comparing)."""
         return dict(self._ledger.costs)
 
     @overload
