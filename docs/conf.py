@@ -48,12 +48,14 @@ suppress_warnings = [
 ]
 
 add_module_names = False
+toc_object_entries_show_parents = "hide"
 autodoc_member_order = "bysource"
 autosummary_generate = False
 napoleon_google_docstring = False
 napoleon_use_rtype = False
 typehints_defaults = None
 always_use_bars_union = True
+typehints_document_overloads = False
 
 html_theme = "scanpydoc"
 html_title = "scverse-backends"

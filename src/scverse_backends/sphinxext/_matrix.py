@@ -93,7 +93,7 @@ class BackendMatrix(SphinxDirective):
         group += [nodes.colspec(colwidth=1) for _ in range(1 + len(columns))]
         head = nodes.row()
         head += _entry([nodes.Text("function")])
-        head += [_entry([nodes.literal("", info.name)], _provider(info)) for info in columns]
+        head += [_entry([nodes.literal("", info.name), nodes.Text(f" {_provider(info)}")]) for info in columns]
         group += nodes.thead("", head)
         body = nodes.tbody()
         for path, options in rows.items():
@@ -137,11 +137,8 @@ def _provider(info: BackendInfo) -> str:
     return " ".join(part for part in (info.distribution, info.version) if part)
 
 
-def _entry(inline: Sequence[nodes.Node], below: str = "") -> nodes.entry:
-    entry = nodes.entry("", nodes.paragraph("", "", *inline))
-    if below:
-        entry += nodes.paragraph("", below)
-    return entry
+def _entry(inline: Sequence[nodes.Node]) -> nodes.entry:
+    return nodes.entry("", nodes.paragraph("", "", *inline))
 
 
 def _cell(info: BackendInfo, options: Options) -> nodes.entry:
