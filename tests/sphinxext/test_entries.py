@@ -68,7 +68,7 @@ def test_napoleon_reads_name_type_and_backend(description, kind):
     read = str(NumpyDocstring(lines, Config(napoleon_use_param=True))).splitlines()
     (entry,) = [line for line in read if line.startswith(":param batch:")]
     assert [line for line in read if line.startswith(":type batch:")] == ([f":type batch: {kind}"] if kind else [])
-    below = read[read.index(entry) + 1 :]
+    below = [*read[read.index(entry) + 1 :], ""]
     text = [entry.removeprefix(":param batch:"), *below[: below.index("")]]
     assert 'Only with ``backend="fast"``.' in "\n".join(text)
 
