@@ -360,5 +360,5 @@ def _parameter_names(given: Iterable[str]) -> frozenset[str]:
     names: list[Any] = list(one_or_several(given))
     wrong = [name for name in names if not isinstance(name, str) or not name.isidentifier()]
     if wrong:
-        raise TypeError(f"never_drop= takes names of parameters, and {wrong[0]!r:.40} is none.")
+        raise TypeError(f"never_drop= takes names of parameters, and {wrong[0]!r:.40} cannot be one.")
     return frozenset(names)

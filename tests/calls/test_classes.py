@@ -436,7 +436,7 @@ def test_clear_errors():
     model = type("Model", (), {})
     decorated = dispatcher.backend_class(model)
     for what, words in [
-        (len, "len is no class: decorate functions with backend_dispatch"),
+        (len, "len is not a class: decorate functions with backend_dispatch"),
         (3, "3 is no class"),
         (decorated, "Model is decorated already"),
         (bool, "bool cannot be dispatched: it is implemented in C or cannot be subclassed"),

@@ -603,7 +603,7 @@ def test_what_can_run_raises_breaks_the_contract(lab: Lab) -> None:
 
 def test_can_run_that_is_no_callable_breaks_the_contract(lab: Lab) -> None:
     lab.register(score=picky("yes"))
-    with pytest.raises(BackendContractError, match="can_run of 'score' is no callable but str"):
+    with pytest.raises(BackendContractError, match="can_run of 'score' must be callable, not str"):
         lab.score(0, backend="fast")
 
 

@@ -150,9 +150,9 @@ def test_an_order_says_which_are_for_which() -> None:
         ("fast", {"_private": 1}, TypeError, "takes the option '_private'"),
         (["fast"], {"device": 1}, UnknownBackendError, "Unknown backend 'device'"),
         (["fast"], {"fast": 1}, TypeError, "options= says which are for which"),
-        (["fast"], {"slow": {"device": 1}}, TypeError, "speaks of 'slow', and this scope selects 'fast'"),
-        (["fast", "cpu"], {"cpu": {"device": 1}}, TypeError, "speaks of 'cpu'"),
-        (None, {"cpu": {"device": 1}}, TypeError, "speaks of 'cpu', and this scope selects no backend"),
+        (["fast"], {"slow": {"device": 1}}, TypeError, "names 'slow', but this scope selects 'fast'"),
+        (["fast", "cpu"], {"cpu": {"device": 1}}, TypeError, "names 'cpu'"),
+        (None, {"cpu": {"device": 1}}, TypeError, "names 'cpu', but this scope selects no backend"),
         (None, {"nope": {"device": 1}}, UnknownBackendError, "Unknown backend 'nope'"),
     ],
 )

@@ -53,7 +53,7 @@ def test_a_loaded_backend():
     [
         ("a b", "its name 'a b' contains"),
         ("x" * 200, "its name 'xxx.*longer"),
-        (3, "its name is no string but int"),
+        (3, "its name must be a string, not int"),
     ],
 )
 def test_what_is_no_name(name, says):  # 2.4
@@ -103,7 +103,7 @@ def test_aliases_that_misbehave_are_lost_alone():  # 2.4, 2.6
     assert notice.message == "The aliases of registered adapter 'fast' are ignored: SystemExit: 3."
     backend, (notice,) = loaded(module(aliases={"b", Unprintable(), "a"}))
     assert backend.aliases == ("a", "b")
-    told = "Aliases of registered adapter 'fast' are ignored: one is no string but Unprintable. Tell its authors."
+    told = "Aliases of registered adapter 'fast' are ignored: one must be a string, not Unprintable. Tell its authors."
     assert notice.message == told
 
 

@@ -1087,7 +1087,7 @@ def test_register_and_unregister():  # 2.10
             dispatcher.register(adapter("other"), name=label)
     with pytest.raises(ValueError, match="name is empty"):
         dispatcher.register(adapter("other"), name="")
-    with pytest.raises(ValueError, match="no string but int"):
+    with pytest.raises(ValueError, match="must be a string, not int"):
         dispatcher.register(adapter(3))
 
 

@@ -139,7 +139,7 @@ TRUSTED = {"cuda": {"aliases": ["nvidia"], "package": "cuda-pkg", "entrypoints":
             [],
             ["cpu", "cuda"],
             "UnknownBackendError",
-            "Nothing can stand behind 'cpu' in an order of backends, since the host runs every call. Leave out 'cuda'.",
+            "'cpu' must come last in an order of backends, since the host runs every call. Leave out 'cuda'.",
         ),
     ],
 )

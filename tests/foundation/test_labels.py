@@ -70,8 +70,8 @@ def test_the_grammar(label):  # 2.4
         ("_a", "does not start"),
         ("a-", "ends with"),
         ("a.", "ends with"),
-        (None, "no string but NoneType"),
-        (b"a", "no string but bytes"),
+        (None, "must be a string, not NoneType"),
+        (b"a", "must be a string, not bytes"),
     ],
 )
 def test_what_is_wrong(label, says):  # 2.4
@@ -88,7 +88,7 @@ def test_a_string_that_lies_is_judged_by_its_text(text):  # 2.6
 def test_what_pretends_to_be_a_string_is_none():  # 2.6
     assert isinstance(Pretender(), str)
     assert not is_string(Pretender())
-    assert problem(Pretender()) == "is no string but Pretender"
+    assert problem(Pretender()) == "must be a string, not Pretender"
 
 
 def test_folding():  # 2.4

@@ -343,7 +343,7 @@ def dispatch_class(gate: Gate, cls: Any, *, name: str | None, never_drop: frozen
 def _check(cls: Any) -> None:
     if not isinstance(cls, type):
         what = getattr(cls, "__qualname__", repr(cls))
-        raise TypeError(f"{what} is no class: decorate functions with backend_dispatch instead of backend_class.")
+        raise TypeError(f"{what} is not a class: decorate functions with backend_dispatch instead of backend_class.")
     known = vars(cls).get(ATTRIBUTE)
     if known is not None:
         raise TypeError(f"{cls.__qualname__} is decorated already.")

@@ -55,7 +55,7 @@ def dispatch_function(
         )
     attribute = name if name is not None else getattr(function, "__name__", None)
     if name is not None and not (is_string(name) and name):
-        raise TypeError(f"{_named(function)}: name={name!r:.60} is no name that a backend could give its function.")
+        raise TypeError(f"{_named(function)}: name={name!r:.60} cannot be the name of a backend's function.")
     if not isinstance(attribute, str):
         raise TypeError(f"{_named(function)} has no __name__: say which name backends use, with name=....")
     record = Dispatched(function, attribute, renamed)
@@ -114,14 +114,14 @@ def _check_renamed(function: Any, parameters: tuple[str, ...], renamed: Mapping[
     old_names: set[str] = set()
     for new, (old, convert) in renamed.items():
         if new not in parameters:
-            raise TypeError(f"{what} has no parameter {new!r}, which 'renamed' speaks of.")
+            raise TypeError(f"{what} has no parameter {new!r}, which renamed= names.")
         if not old.isidentifier() or old in parameters or old == BACKEND_PARAMETER or old in old_names:
             raise TypeError(
-                f"{what}: renamed={{{new!r}: {old!r}}} needs the old name of a parameter, one that is no name of today "
-                f"and stands only once."
+                f"{what}: renamed={{{new!r}: {old!r}}} needs the old name of a parameter. It must not be the name of a "
+                f"parameter of today, and stands only once."
             )
         if convert is not None and not callable(convert):
-            raise TypeError(f"{what}: the converter of {new!r} in 'renamed' is not callable: {convert!r:.60}.")
+            raise TypeError(f"{what}: the converter of {new!r} in renamed= is not callable: {convert!r:.60}.")
         old_names.add(old)
 
 
@@ -162,7 +162,7 @@ def _checked_parameters(function: Any, own_backend: str | None) -> tuple[str, ..
     if own_backend in (*names, BACKEND_PARAMETER):
         raise TypeError(f"{what} has a parameter {own_backend!r} already: choose another name for own_backend=.")
     if not own_backend.isidentifier() or iskeyword(own_backend):
-        raise TypeError(f"own_backend={own_backend!r} is no name that a parameter can have.")
+        raise TypeError(f"own_backend={own_backend!r} cannot be the name of a parameter.")
     return tuple(own_backend if name == BACKEND_PARAMETER else name for name in names)
 
 

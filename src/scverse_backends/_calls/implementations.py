@@ -125,7 +125,7 @@ class Implementations:
     def _can_run(self, record: Dispatched, backend: Backend, implementation: Any) -> Callable[..., object] | None:
         can_run = can_run_of(implementation)
         if can_run is not None and not callable(can_run):
-            raise self._broken_can_run(record, backend.name, f"is no callable but {type(can_run).__name__}")
+            raise self._broken_can_run(record, backend.name, f"must be callable, not {type(can_run).__name__}")
         checked: Callable[..., object] | None = can_run
         return checked
 

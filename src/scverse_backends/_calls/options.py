@@ -48,7 +48,7 @@ def scoped_options(choice: Choice | None, given: Any, resolver: Resolver) -> Opt
         (canonical,) = resolver.choice([name], "scope").names
         if canonical == CPU or (choice is not None and canonical not in choice.names):
             selected = "no backend" if choice is None else listing(choice.names)
-            raise CallError(f"options= speaks of {name!r}, and this scope selects {selected}.")
+            raise CallError(f"options= names {name!r}, but this scope selects {selected}.")
         by_backend[canonical] = _checked(options, _FOR_SEVERAL)
     return Options(by_backend)
 

@@ -230,7 +230,7 @@ def _check_value(kind: str, text: str, where: str) -> None:
     """Refuse what no entry point could ever match: a slip there would lock the backend out without a word."""
     if kind == "distributions":
         if not (_is_letters_and_digits(text[0] + text[-1] + "".join(char for char in text if char not in "-_."))):
-            raise ValueError(f"{where}: {text!r} is no name that a distribution can have.")
+            raise ValueError(f"{where}: {text!r} cannot be the name of a distribution.")
     elif kind == "object_refs":
         module, colon, attribute = text.partition("[")[0].partition(":")
         if not _is_dotted_name(module.strip()) or (colon and not _is_dotted_name(attribute.strip())):

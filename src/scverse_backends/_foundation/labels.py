@@ -43,7 +43,7 @@ def problem(label: object) -> str | None:
     "contains ' ', but only ASCII letters, digits, '.', '_' and '-' are allowed"
     """
     if not is_string(label):
-        return f"is no string but {type(label).__name__}"
+        return f"must be a string, not {type(label).__name__}"
     label = plain(label)
     if not label:
         return "is empty"

@@ -205,7 +205,7 @@ def _own_options(
     for name, given in (options or {}).items():
         canonical = _canonical_name(settings, name, "options")
         if canonical not in names:
-            raise ValueError(f"options= speaks of {name!r}, which is not compared. Compared are: {', '.join(names)}.")
+            raise ValueError(f"options= names {name!r}, which is not compared. Compared are: {', '.join(names)}.")
         if not isinstance(cast("object", given), Mapping) or not all(
             isinstance(cast("object", key), str) for key in given
         ):
