@@ -30,8 +30,12 @@ if TYPE_CHECKING:
         def warn_unused(self, options: Options) -> None: ...
 
 
+# Decorators whose results stand for a function in a class, and take the place of one.
+_NOT_FUNCTIONS: tuple[type, ...] = (staticmethod, classmethod, property)
+
+
 class BackendScope:
-    """The context manager and decorator that :meth:`settings.use_backend() <scverse_backends.Settings.use_backend>` returns."""
+    """A context manager and decorator, which :meth:`.Settings.use_backend` returns."""
 
     __slots__ = ("_fallback", "_name", "_options", "_selection", "_services")
 
@@ -135,7 +139,7 @@ class BackendScope:
                 f"one, or write 'with {written}:' in them. In the setUp of a unittest.TestCase, write "
                 f"self.enterContext({written})."
             )
-        if isinstance(decorated, (staticmethod, classmethod, property)):
+        if any(isinstance(decorated, outer) for outer in _NOT_FUNCTIONS):
             return (
                 f"use_backend() cannot decorate {described(decorated)}. Write @{written} below the "
                 f"@{type(decorated).__name__}, next to the function."

@@ -11,6 +11,7 @@ import pytest
 from scverse_backends import __version__
 from scverse_backends._cli.main import main
 from scverse_backends._inside.hosts import HostError, dispatchers_of, import_shown, whole_host
+from scverse_backends.testing import check_backend
 
 NUMBER = itertools.count()
 
@@ -207,6 +208,10 @@ def test_check_finds_the_dispatcher_that_knows_the_backend(several, backend, cap
     captured = capsys.readouterr()
     assert captured.out.startswith(f"{several}_b: backend 'fast'")
     assert captured.err == ""
+
+
+def test_a_test_finds_the_dispatcher_that_knows_the_backend(several):
+    assert check_backend(several, "quick").host == f"{several}_b"
 
 
 def test_check_of_a_backend_that_none_of_them_knows(several, capsys):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from scverse_backends._cli.output import SEVERITIES, STATES, Answer, as_json, say
-from scverse_backends._inside.dispatchers import ambiguities
+from scverse_backends._inside.dispatchers import ambiguities, knowing
 from scverse_backends._inside.words import did_you_mean, suggestions
 from scverse_backends._skeleton.names import SkeletonError
 from scverse_backends._skeleton.package import skeleton, write
@@ -59,7 +59,8 @@ def _fields(record: Any) -> dict[str, object]:
 def check(dispatchers: Sequence[BackendDispatcher], arguments: argparse.Namespace) -> Answer:
     """Hold a backend against the host's functions; fails for errors, with ``--strict`` for warnings too."""
     try:
-        report = check_backend(_knowing(dispatchers, arguments), arguments.backend)
+        dispatcher = _first(knowing(dispatchers, arguments.backend), arguments)
+        report = check_backend(dispatcher, arguments.backend)
     except BackendError:
         raise
     except ValueError as error:
@@ -164,18 +165,6 @@ def _first(dispatchers: Sequence[BackendDispatcher], arguments: argparse.Namespa
             f"This is {dispatchers[0].host_name}; choose with --dispatcher."
         )
     return dispatchers[0]
-
-
-def _knowing(dispatchers: Sequence[BackendDispatcher], arguments: argparse.Namespace) -> BackendDispatcher:
-    """Return the dispatcher that knows a backend; the first where none does, since it says what is wrong."""
-    if len(dispatchers) == 1:
-        return dispatchers[0]
-    knowing: list[BackendDispatcher] = []
-    for dispatcher in dispatchers:
-        names = {info.name for info in dispatcher.backends()}.union(dispatcher.available_backend_names())
-        if arguments.backend in names:
-            knowing.append(dispatcher)
-    return _first(knowing or dispatchers, arguments)
 
 
 def _names(dispatchers: Iterable[BackendDispatcher]) -> str:

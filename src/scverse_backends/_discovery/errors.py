@@ -63,8 +63,7 @@ class Errors:
     def after_cpu(self, value: object, source: str) -> BackendError:
         """Return the error for a name that stands behind ``"cpu"`` in an order."""
         return UnknownBackendError(
-            f"'cpu' must come last in an order of backends, since the host runs every call. "
-            f"Leave out {value!r:.60}.",
+            f"'cpu' must come last in an order of backends, since the host runs every call. Leave out {value!r:.60}.",
             host=self._host,
             source=source,
         )

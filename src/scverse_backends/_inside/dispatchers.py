@@ -16,7 +16,7 @@ from scverse_backends._signatures.arguments import Names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from inspect import Signature
     from typing import Any
 
@@ -93,6 +93,18 @@ def holders(adapter: object) -> list[BackendDispatcher]:
             for entry in inside(dispatcher).registry.known_entries()
         )
     ]
+
+
+def knowing(dispatchers: Sequence[BackendDispatcher], backend: str) -> Sequence[BackendDispatcher]:
+    """Return the dispatchers that know a backend, all of them where none does."""
+    if len(dispatchers) == 1:
+        return dispatchers
+    found: list[BackendDispatcher] = []
+    for dispatcher in dispatchers:
+        names = {info.name for info in dispatcher.backends()}.union(dispatcher.available_backend_names())
+        if backend in names:
+            found.append(dispatcher)
+    return found or dispatchers
 
 
 def implements(adapter: object, function: str) -> bool:

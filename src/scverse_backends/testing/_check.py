@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, final, overload
 
+from scverse_backends._inside.dispatchers import knowing
 from scverse_backends._inside.hosts import HostError, whole_host
 from scverse_backends._inside.inspected import inspected
 from scverse_backends._inside.words import Problem, installed_version
@@ -143,7 +144,7 @@ def check_backend(dispatcher: BackendDispatcher | str, backend: str) -> CheckRep
     ----------
     dispatcher
         The host's dispatcher, or the importable name of the host: ``"example_host"``. By its name, all that the host
-        provides lazily is imported first.
+        provides lazily is imported first. Of several dispatchers, the one that knows the backend is asked.
     backend
         Name or alias of an installed or registered backend, or the name of an entry point that fails to load.
 
@@ -182,7 +183,7 @@ def check_backend(dispatcher: BackendDispatcher | str, backend: str) -> CheckRep
     >>> report[0].message
     'Its default is 1.0 here and 2.0 in the host.'
     """
-    host = _dispatcher(dispatcher)
+    host = _dispatcher(dispatcher, backend)
     try:
         found = inspected(host, backend)
     except (BackendLoadError, BackendNotInstalledError) as error:
@@ -208,11 +209,11 @@ def check_backend(dispatcher: BackendDispatcher | str, backend: str) -> CheckRep
     )
 
 
-def _dispatcher(given: BackendDispatcher | str) -> BackendDispatcher:
+def _dispatcher(given: BackendDispatcher | str, backend: str) -> BackendDispatcher:
     if not isinstance(given, str):
         return given
     try:
-        return whole_host(given)[0][0]
+        return knowing(whole_host(given)[0], backend)[0]
     except HostError as error:
         raise ValueError(str(error)) from error
 

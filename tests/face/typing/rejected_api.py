@@ -36,7 +36,7 @@ exceptions.BackendError("text", unknown="fast")  # rejected
 function: int = exceptions.BackendError("text").function  # rejected
 
 # The testing kit.
-check_backend("host", "fast")  # rejected
+check_backend(3, "fast")  # rejected
 run_conformance("fast")  # rejected
 compare_calls(dispatcher, tolerance=1e-3)  # rejected
 settings.trace("synchronize")  # rejected
