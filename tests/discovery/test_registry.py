@@ -10,6 +10,7 @@ import pytest
 
 from scverse_backends._discovery.adapters import Backend, Failure
 from scverse_backends._discovery.entry_points import RegisteredRecord
+from scverse_backends._discovery.notices import notices
 from scverse_backends._discovery.registry import Registry
 from scverse_backends._discovery.trust import Trust
 
@@ -47,7 +48,7 @@ def test_nothing_is_listed_before_it_is_needed(make):  # 2.1
     registry = make(point("fast", Adapter("fast")))
     assert registry.known_entries() == ()
     assert registry.metadata_problems == ()
-    assert registry.notices() == []
+    assert list(notices(registry)) == []
     assert [entry.record.name for entry in registry.entries()] == ["fast"]
     assert registry.entries()[0].outcome is None
 

@@ -35,7 +35,8 @@ NEEDS = {
     "another_host": ["numpy"],
 }
 
-_FENCE = re.compile(r"(?P<indent>[ ]*)(?P<fence>`{3,})(?P<language>[^`]*)")
+# A block may be the text of a definition list, which begins with a colon.
+_FENCE = re.compile(r"(?P<indent>(?:: )?[ ]*)(?P<fence>`{3,})(?P<language>[^`]*)")
 _COMMENT = re.compile(r"[ ]*<!--\s*(?P<kind>runs|not run|output|setup|needs)\b:?\s*(?P<text>.*?)\s*-->", re.DOTALL)
 # Numbers with their unit, and the lines below headers, which are as long as the numbers.
 _MEASURED = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?(?: (?:s|ms|µs|ns)\b)?|-{2,}")
@@ -70,7 +71,7 @@ def blocks(text: str) -> list[Block]:
         fence = _FENCE.fullmatch(line)
         if fence is not None:
             end = _end(lines, number, fence["fence"])
-            code = "\n".join(one.removeprefix(fence["indent"]) for one in lines[number + 1 : end])
+            code = "\n".join(one.removeprefix(fence["indent"].replace(":", " ")) for one in lines[number + 1 : end])
             # Directives are Sphinx's to look at; the cells of notebooks run when the documentation is built.
             if not fence["language"].startswith("{"):
                 found.append(Block(fence["language"].strip(), mark, f"{code}\n", number + 2))

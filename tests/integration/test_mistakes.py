@@ -35,7 +35,7 @@ dispatcher = BackendDispatcher(
 
 
 @dispatcher.backend_dispatch
-def compute_score(data, features=None, *, method="mean"):
+def compute_score(data, features=None, *, method="fast"):
     """Score."""
     return "host"
 

@@ -3,7 +3,8 @@
 The way through: ``installed`` lists the metadata as records (``entry_points``), ``trust`` says what the host thinks of
 a record, ``adapters`` loads one, ``exports`` looks at what it exports, ``answers`` decides who answers to which label,
 ``registry`` keeps all of them, ``resolver`` turns what a user wrote into a backend or a selection. Where that is wrong,
-``errors`` says what to do, and ``unrecognised`` looks for what was meant.
+``errors`` says what to do, and ``unrecognised`` looks for what was meant. ``notices`` are what else a person should
+hear.
 
 Rules: nothing is imported that was not asked for; no lock is held while foreign code runs; whatever foreign code
 raises becomes a record, ``KeyboardInterrupt`` alone excepted.
@@ -19,6 +20,7 @@ DOOR = [
     "entry_points",
     "exports",
     "installed",
+    "notices",
     "registry",
     "resolver",
     "trust",

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from _thread import get_ident
 
-from scverse_backends._discovery.adapters import Backend, Failure, Notice
+from scverse_backends._discovery.adapters import Backend, Failure
 from scverse_backends._foundation.labels import normalize_distribution
-from scverse_backends.exceptions import BackendConflictWarning
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from scverse_backends._discovery.adapters import Notice
     from scverse_backends._discovery.entry_points import EntryPointRecord
     from scverse_backends._discovery.trust import TrustedBackend
-
-_REMOVING = ("uninstall", "unregister or uninstall", "unregister")
-"""How to be rid of one of two backends, by how many of them were registered by hand."""
 
 
 class Entry:
@@ -85,16 +82,6 @@ def _precedence(entry: Entry) -> tuple[bool, bool, str]:
     # Read from a file for each distribution, so asked only where more than one could win.
     distribution = entry.record.distribution
     return entry.record.by_hand, distribution is None, normalize_distribution(distribution or "")
-
-
-def conflict_notice(label: str, winner: Entry, loser: Entry, by_hand: int) -> Notice:
-    """Return the warning that two products claim one name, of which so many were registered by hand."""
-    verb = "holds it, although it cannot be loaded" if winner.failed else "answers to it"
-    return Notice(
-        BackendConflictWarning,
-        f"Both {winner.record.origin} and {loser.record.origin} claim the backend name {label!r}. "
-        f"The former {verb}; {_REMOVING[by_hand]} the one that you do not need.",
-    )
 
 
 def _assign(entries: tuple[Entry, ...]) -> tuple[dict[str, Backend | Entry], list[tuple[str, Entry, Entry]]]:

@@ -11,18 +11,18 @@ from __future__ import annotations
 
 from _thread import RLock, get_ident
 
-from scverse_backends._discovery.adapters import UNLISTED, UNVERIFIABLE, Backend, Failure, Notice, load
-from scverse_backends._discovery.answers import NO_ANSWERS, Answers, Entry, conflict_notice, in_order, rank
+from scverse_backends._discovery.adapters import UNLISTED, UNVERIFIABLE, Backend, Failure, load
+from scverse_backends._discovery.answers import NO_ANSWERS, Answers, Entry, in_order, rank
 from scverse_backends._discovery.installed import Installed, forget_finder_caches, list_entry_points
 from scverse_backends._foundation import log
 from scverse_backends._foundation.labels import normalize_distribution
-from scverse_backends.exceptions import BackendLoadWarning
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, KeysView
+    from collections.abc import Callable, KeysView
     from typing import Any
 
+    from scverse_backends._discovery.adapters import Notice
     from scverse_backends._discovery.entry_points import EntryPointRecord
     from scverse_backends._discovery.installed import Listing
     from scverse_backends._discovery.trust import Trust, TrustedBackend
@@ -56,7 +56,7 @@ class Registry:
     # -- what is installed -------------------------------------------------------------------------------------------
 
     def entries(self) -> tuple[Entry, ...]:
-        """Return every known entry point, in the order in which equals win; lists on first use."""
+        """Return every known entry point, in the order of the listing; lists on first use."""
         if self._listing is None or not self._listing.is_current():
             self._list()
         return self._listed + self._registered
@@ -348,33 +348,6 @@ class Registry:
         self._lock = RLock()
         for entry in self.known_entries():
             entry.loading &= {get_ident()}
-
-    # -- what a person should hear about -----------------------------------------------------------------------------
-
-    def notices(self) -> list[Notice]:
-        """Return everything worth a warning of what has been listed and loaded so far."""
-        found = [
-            Notice(BackendLoadWarning, f"Installed metadata is broken: {text}.") for text in self.metadata_problems
-        ]
-        for entry in self.known_entries():
-            found += entry.notices
-        found += (self._conflict(*conflict) for conflict in self.conflicts())
-        return found
-
-    def claimed_twice(self, names: Iterable[str]) -> Iterator[Notice]:
-        """Yield what metadata alone shows of the names that are about to be used: that others claim them too."""
-        owners = (self.trust.owner(name) for name in names)
-        labels = dict.fromkeys((*names, *(label for owner in owners if owner is not None for label in owner.labels)))
-        for label in labels:
-            named = self.named(label)
-            for loser in named[1:]:
-                # What is loaded says more, and of two entry points to one object none loses.
-                if loser.outcome is None and loser.record.value != named[0].record.value:
-                    yield self._conflict(label, named[0], loser)
-
-    def _conflict(self, label: str, winner: Entry, loser: Entry) -> Notice:
-        by_hand = sum(entry in self._registered for entry in (winner, loser))
-        return conflict_notice(label, winner, loser, by_hand)
 
 
 def _taken(entries: list[Entry], entry: Entry) -> Entry | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from scverse_backends._discovery.adapters import Backend, Failure
 from scverse_backends._discovery.errors import Errors
+from scverse_backends._discovery.notices import claimed_twice, notices
 from scverse_backends._discovery.registry import ALWAYS, IF_CHANGED
 from scverse_backends._foundation.foreign import without_frames
 from scverse_backends._foundation.labels import CPU, plain
@@ -258,7 +259,7 @@ class Resolver:
         *names
             What is about to be used, which the metadata alone may show to be claimed twice.
         """
-        for notice in (*self._registry.notices(), *self._registry.claimed_twice(names)):
+        for notice in (*notices(self._registry), *claimed_twice(self._registry, names)):
             self._warner.warn_aside(("notice", notice.message), notice.category(notice.message))
 
     def _find(self, name: str, source: str, retry: str) -> Backend:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scverse_backends._discovery.adapters import Failure
+from scverse_backends._discovery.notices import notices
 from scverse_backends._foundation.labels import did_you_mean, listing, suggestions
 from scverse_backends.exceptions import BackendConflictWarning, BackendLoadWarning, UntrustedBackendWarning
 
@@ -58,7 +59,7 @@ def _warnings(
     host: str, registry: Registry, records: Iterable[Dispatched], *, warn_untrusted: bool
 ) -> Iterator[tuple[Hashable, BackendWarning]]:
     """Yield each warning, with a key by which it is given only once."""
-    for notice in registry.notices():
+    for notice in notices(registry):
         yield ("notice", notice.message), notice.category(notice.message)
     for entry in registry.known_entries():
         if isinstance(entry.outcome, Failure):

@@ -22,7 +22,7 @@ def compute_score(
     features: ArrayLike | None = None,
     *,
     control: ArrayLike | None = None,
-    method: Literal["mean", "zscore"] = "mean",
+    method: Literal["fast", "zscore"] = "fast",
     copy: bool = True,  # noqa: ARG001 - The data are not overwritten, so there is nothing to do for either value.
     block_size: int = 1024,
 ) -> NDArray[np.float64]:
@@ -39,7 +39,7 @@ def compute_score(
     """
     matrix = as_matrix(data)
     scored, controls = feature_sets(features, control, matrix.shape[1])
-    check_choice(method, ("mean", "zscore"), "method")
+    check_choice(method, ("fast", "zscore"), "method")
     mean, spread = np.zeros(matrix.shape[1]), np.ones(matrix.shape[1])
     if method == "zscore":
         mean = matrix.mean(axis=0)
