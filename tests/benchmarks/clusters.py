@@ -132,6 +132,8 @@ def cell(seconds, memory, host):
     if host is None:
         return text
     times = max(seconds, host) / min(seconds, host)
+    if times < 1.05:
+        return f"{text}, as fast"
     return f"{text}, {times:.1f} × {'faster' if seconds < host else 'slower'}"
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[3]
 PROGRAM = ROOT / "tests" / "benchmarks" / "clusters.py"
 PAGE = (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")
-CELL = r"\d[\d.]* m?s, [\d,]+ MB(?:, [\d.]+ × (?:faster|slower))?"
+CELL = r"\d[\d.]* m?s, [\d,]+ MB(?:, (?:as fast|[\d.]+ × (?:faster|slower)))?"
 
 
 def rows(text: str) -> list[list[str]]:
