@@ -159,12 +159,12 @@ def _() -> None:
     host(fast(embed=runs), Point("broken", BROKEN, "myhost-broken")).embed(1, backend="torch")
 
 
-@situation(SELECTING, "What is given is no name.")
+@situation(SELECTING, "The name of the backend is empty, or no name at all.")
 def _() -> None:
     host(fast(embed=runs)).settings.backend = ""
 
 
-@situation(SELECTING, "What is given is of another type.")
+@situation(SELECTING, "The selection is neither a name nor a list of names.")
 def _() -> None:
     host(fast(embed=runs)).embed(1, backend=3)
 
@@ -246,7 +246,7 @@ def _() -> None:
         host(fast(embed=runs)).embed(1)
 
 
-@situation(SELECTING, "A selection is set to nothing.")
+@situation(SELECTING, "`settings.backend` is set to `None`.")
 def _() -> None:
     host().settings.backend = None
 
@@ -261,7 +261,7 @@ def _() -> None:
     host().settings.fallback = "rise"
 
 
-@situation(SELECTING, "What is not callable is bound.")
+@situation(SELECTING, "`settings.bind` gets something that cannot be called.")
 def _() -> None:
     host().settings.bind("embed")
 
@@ -280,7 +280,7 @@ def _() -> None:
     host().settings.use_backend(pipeline)
 
 
-@situation(SELECTING, "A function of somebody else is explained.")
+@situation(SELECTING, "`settings.explain` gets a function that the host does not dispatch.")
 def _() -> None:
     myhost = host()
     myhost.settings.explain(math.sqrt)
@@ -306,7 +306,7 @@ def _() -> None:
     host(fast()).embed(1, backend="fast")
 
 
-@situation(CALLING, "The same, where falling back is ruled out.")
+@situation(CALLING, 'The same, and `fallback` is `"raise"`.')
 def _() -> None:
     myhost = host(fast())
     myhost.settings.fallback = "raise"
@@ -318,7 +318,7 @@ def _() -> None:
     host(fast(embed=staticmethod(with_can_run(lambda *a, **k: "sparse input needs cupy 13")))).embed(1, backend="fast")
 
 
-@situation(CALLING, "The same, where falling back is ruled out.")
+@situation(CALLING, 'The same, and `fallback` is `"raise"`.')
 def _() -> None:
     myhost = host(fast(embed=staticmethod(with_can_run(lambda *a, **k: "sparse input needs cupy 13"))))
     with myhost.settings.use_backend("fast", fallback="raise"):
@@ -393,12 +393,12 @@ def _() -> None:
 BROKEN_BACKENDS = "A backend breaks its contract"
 
 
-@situation(BROKEN_BACKENDS, "What it provides is no function.")
+@situation(BROKEN_BACKENDS, "It has something under the function's name that cannot be called.")
 def _() -> None:
     host(fast(embed=3)).embed(1, backend="fast")
 
 
-@situation(BROKEN_BACKENDS, "What it provides is no class.")
+@situation(BROKEN_BACKENDS, "The host has a class, and it has something else under that name.")
 def _() -> None:
     host(fast(Model=3)).Model(backend="fast")
 
@@ -464,12 +464,12 @@ def _() -> None:
     host(Point("cuda", BROKEN, "myhost-cuda")).settings.get_backend("cuda")
 
 
-@situation(FINDING, "A backend's name is none.")
+@situation(FINDING, "A backend has a name that no backend may have.")
 def _() -> None:
     host(Point("broken", adapter("no good name"), "myhost-broken")).dispatcher.discover()
 
 
-@situation(FINDING, "A backend's aliases are no list.")
+@situation(FINDING, "A backend's aliases are not a list.")
 def _() -> None:
     host(Point("fast", adapter("fast", "quick"), "myhost-fast")).dispatcher.discover()
 
@@ -619,12 +619,12 @@ def _() -> None:
     dispatcher.register(adapter("mine"))
 
 
-@situation(REGISTERING, "The name stands for no entry point.")
+@situation(REGISTERING, "The name cannot be that of an entry point.")
 def _() -> None:
     host().dispatcher.register(adapter("mine"), name="two words")
 
 
-@situation(REGISTERING, "What is taken out was never registered.")
+@situation(REGISTERING, "A name is unregistered that was never registered.")
 def _() -> None:
     host().dispatcher.unregister("mine")
 

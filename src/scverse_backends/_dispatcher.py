@@ -354,7 +354,7 @@ def _parameter_names(given: Iterable[str]) -> frozenset[str]:
     Raises
     ------
     TypeError
-        If one of them is no name.
+        If one of them is not a name.
     """
     # Who is not type-checked may write anything.
     names: list[Any] = list(one_or_several(given))

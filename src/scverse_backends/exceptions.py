@@ -139,7 +139,7 @@ class BackendError(_WithData):
 
 
 class UnknownBackendError(BackendError, ValueError):
-    """No installed backend answers to the name, or what was given is no name."""
+    """No installed backend answers to the name, or what was given is not a name."""
 
 
 class ReservedBackendError(BackendError, ValueError):

@@ -437,7 +437,7 @@ def test_clear_errors():
     decorated = dispatcher.backend_class(model)
     for what, words in [
         (len, "len is not a class: decorate functions with backend_dispatch"),
-        (3, "3 is no class"),
+        (3, "3 is not a class"),
         (decorated, "Model is decorated already"),
         (bool, "bool cannot be dispatched: it is implemented in C or cannot be subclassed"),
         (int, "int cannot be dispatched"),

@@ -194,8 +194,8 @@ def test_one_value_may_be_given_as_a_string() -> None:
         (lambda engine, backend: engine, {"own_backend": "engine"}, "has a parameter 'engine' already"),
         (lambda backend: backend, {"own_backend": "backend"}, "has a parameter 'backend' already"),
         (lambda **kwargs: kwargs, {"own_backend": "backend"}, "has a parameter 'backend' already"),
-        (lambda backend: backend, {"own_backend": "not a name"}, "is no name"),
-        (lambda backend: backend, {"own_backend": "class"}, "is no name"),
+        (lambda backend: backend, {"own_backend": "not a name"}, "cannot be the name of a parameter"),
+        (lambda backend: backend, {"own_backend": "class"}, "cannot be the name of a parameter"),
         (lambda x, backend: x, {}, "own_backend='parallel_backend'"),
     ],
 )

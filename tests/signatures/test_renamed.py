@@ -39,10 +39,10 @@ def test_what_is_no_mapping_of_names_is_refused(dispatcher, renamed):
         ({"rng": ""}, "needs the old name of a parameter"),
         ({"rng": "a b"}, "needs the old name of a parameter"),
         ({"rng": "backend"}, "needs the old name of a parameter"),
-        ({"rng": "rng"}, "one that is no name of today"),
-        ({"rng": "y"}, "one that is no name of today"),
+        ({"rng": "rng"}, "must not be the name of a parameter of today"),
+        ({"rng": "y"}, "must not be the name of a parameter of today"),
         ({"rng": "old", "y": "old"}, "stands only once"),
-        ({"rng": ("old", 3)}, "converter of 'rng' in 'renamed' is not callable: 3"),
+        ({"rng": ("old", 3)}, "converter of 'rng' in renamed= is not callable: 3"),
     ],
 )
 def test_names_that_could_only_go_wrong_are_refused(dispatcher, renamed, message):

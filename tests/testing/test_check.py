@@ -753,7 +753,7 @@ def test_a_backend_that_fails_to_load_shows_its_traceback(d, installed):
     [
         (SimpleNamespace(), "the adapter has no attribute 'name'."),
         (SimpleNamespace(name="my fast"), "its name 'my fast' contains ' ', but only"),
-        (SimpleNamespace(name=None), "its name is no string but NoneType."),
+        (SimpleNamespace(name=None), "its name must be a string, not NoneType."),
     ],
 )
 def test_an_adapter_without_a_proper_name(d, installed, adapter, text):

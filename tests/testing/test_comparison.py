@@ -313,7 +313,7 @@ def test_each_backend_is_run_once_under_its_canonical_name(host):
         ({"backends": [None]}, "backends takes names"),
         ({"reference": ("fast", "other")}, "reference takes names"),
         ({"reference": "nope"}, "Unknown backend 'nope'"),
-        ({"options": {"other": {}}, "backends": "fast"}, "options= speaks of 'other', which is not compared. Compared"),
+        ({"options": {"other": {}}, "backends": "fast"}, "options= names 'other', which is not compared. Compared"),
         ({"backend": "fast"}, "chooses the backend itself"),
         ({"repeats": 0}, "repeats must be a whole number of at least 1, not 0"),
         ({"repeats": 1.5}, "repeats must be a whole number of at least 1, not 1.5"),

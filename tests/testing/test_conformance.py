@@ -356,8 +356,8 @@ def test_a_backend_name_is_a_string(host, name):
     [
         (None, "tests must be a mapping of function names to checks, not NoneType"),
         ([print], "tests must be a mapping of function names to checks, not list"),
-        ({3: print}, "tests must be a mapping of function names to checks, and 3 is no such name"),
-        ({"": print}, "tests must be a mapping of function names to checks, and '' is no such name"),
+        ({3: print}, "tests must be a mapping of function names to checks, and 3 is not one"),
+        ({"": print}, "tests must be a mapping of function names to checks, and '' is not one"),
         ({"double": 3}, r"tests\['double'\] must be a function that takes the backend's name, not 3"),
     ],
 )

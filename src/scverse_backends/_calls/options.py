@@ -59,7 +59,7 @@ def _checked(options: Any, usage: str) -> dict[str, Any]:
     checked: dict[str, Any] = {}
     for name, value in options.items():  # pyright: ignore[reportUnknownVariableType]  # whatever a user wrote.
         if not isinstance(name, str):
-            raise CallError(f"{usage}; {name!r:.40} is no name.")
+            raise CallError(f"{usage}; {name!r:.40} is not a name.")
         checked[name] = value
     return checked
 

@@ -88,7 +88,7 @@ class EntryPointRecord:
         from importlib.metadata import EntryPoint
 
         if issubclass(type(self._entry_point), EntryPoint) and EntryPoint.pattern.match(self.value) is None:
-            raise ValueError(f"{self.value!r} is no reference of the form 'module' or 'module:object'")
+            raise ValueError(f"{self.value!r} is not of the form 'module' or 'module:object'")
         return self._entry_point.load()
 
     def same_as(self, other: EntryPointRecord) -> bool:

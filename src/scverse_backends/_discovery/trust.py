@@ -236,7 +236,7 @@ def _check_value(kind: str, text: str, where: str) -> None:
         if not _is_dotted_name(module.strip()) or (colon and not _is_dotted_name(attribute.strip())):
             raise ValueError(f"{where}: {text!r} is not of the form 'module:object'.")
     elif kind == "module_prefixes" and not _is_dotted_name(_without_dot(text)):
-        raise ValueError(f"{where}: {text!r} is no dotted name of a module.")
+        raise ValueError(f"{where}: {text!r} is not the dotted name of a module.")
 
 
 def _is_letters_and_digits(text: str) -> bool:

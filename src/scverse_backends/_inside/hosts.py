@@ -43,7 +43,7 @@ def dispatchers_of(host: str) -> list[BackendDispatcher]:
     if not found:
         hosts = sorted({name for (_, _, name, *_), _ in live_dispatchers()})
         others = f" Hosts that are loaded: {listing(hosts)}." if hosts else ""
-        raise HostError(f"importing {host!r} creates no dispatcher, so it is no host of backends.{others}")
+        raise HostError(f"importing {host!r} creates no dispatcher, so it is not a host of backends.{others}")
     return found
 
 

@@ -193,7 +193,7 @@ def _refuse_malformed(backend_name: object, tests: object) -> None:
     checks = cast("Mapping[object, object]", tests)
     for name, check in checks.items():
         if not isinstance(name, str) or not name:
-            raise ValueError(f"tests must be a mapping of function names to checks, and {name!r} is no such name.")
+            raise ValueError(f"tests must be a mapping of function names to checks, and {name!r} is not one.")
         if not callable(check):
             raise ValueError(f"tests[{name!r}] must be a function that takes the backend's name, not {check!r}.")
 
