@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+import scverse_backends
+
 HEAVY = ["inspect", "typing", "logging", "re", "importlib.metadata", "dataclasses", "asyncio"]
 
 # What site-packages imports at start-up is no concern of ours, so these processes start without it.
@@ -35,6 +37,23 @@ def test_importing_and_calling_a_host_lists_nothing(site):  # 2.1
     assert found[0] == [["cpu", 4], ["cpu", 4], ["cpu", 6], ["cpu", 4]]
     assert not {"importlib.metadata", "good_backend"} & set(found[1])
     assert site.imported() == []
+
+
+def test_what_is_loaded_late_is_there_by_its_name(site):  # section 9
+    loaded = site.run(
+        """
+        import sys, scverse_backends
+        before = [name for name in sys.modules if name.startswith("scverse_backends") and "exceptions" in name]
+        caught = scverse_backends.exceptions.BackendError
+        report([before, caught.__module__, repr(scverse_backends.OMITTED)])
+        """
+    )
+    assert loaded == [[], "scverse_backends.exceptions", "OMITTED"]
+
+
+def test_a_misspelt_name_of_the_package():
+    with pytest.raises(AttributeError, match="module 'scverse_backends' has no attribute 'OMITED'"):
+        scverse_backends.OMITED  # noqa: B018 - the look is what is tested.
 
 
 SELECTIONS = {

@@ -10,6 +10,7 @@ import types
 import pytest
 from labs import define, make
 
+from scverse_backends import exceptions
 from scverse_backends._inside.dispatchers import host_functions
 from scverse_backends._skeleton.stubs import stub
 from scverse_backends.testing import check_backend, temporary_backend
@@ -285,3 +286,21 @@ def test_more_rules_that_the_host_breaks():
     compute = define("def Compute(input: bool, X: int, flag=True, *, match: bool = False) -> int: ...")
     compute.__doc__ = f"Compute.\n\nParameters\n----------\ninput\n    A range, 1\u20132.\nX\n    {'x' * 120}\n"
     assert written(compute).excused == {"ANN001", "A002", "FBT001", "FBT002", "N802", "N803", "RUF002", "E501"}
+
+
+def test_functions_of_one_name_are_left_out():  # 4.1: a call on a backend is an error
+    dispatcher = make("stubbed_host")
+
+    def tl(data):
+        """One."""
+
+    def pl(data):
+        """Another."""
+
+    def embed(data):
+        """A third."""
+
+    kept = [dispatcher.backend_dispatch(embed), dispatcher.backend_dispatch(name="umap")(tl)]
+    with pytest.warns(exceptions.BackendConflictWarning, match="umap"):
+        kept.append(dispatcher.backend_dispatch(name="umap")(pl))
+    assert [found.attribute for found in host_functions(dispatcher)] == ["embed"]
