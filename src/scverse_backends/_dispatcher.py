@@ -338,8 +338,9 @@ class BackendDispatcher:
         return restore, (self._key,)
 
 
-# One dictionary for all functions that renamed nothing, since there are so many of them.
+# One object for all functions that renamed or named nothing, since there are so many of them.
 _NOTHING_RENAMED: Mapping[str, tuple[str, Any]] = {}
+_NO_NAMES: frozenset[str] = frozenset()
 
 
 def _parsed_renames(renamed: Renamed) -> Mapping[str, tuple[str, Any]]:
@@ -361,4 +362,4 @@ def _parameter_names(given: Iterable[str]) -> frozenset[str]:
     wrong = [name for name in names if not isinstance(name, str) or not name.isidentifier()]
     if wrong:
         raise TypeError(f"never_drop= takes names of parameters, and {wrong[0]!r:.40} cannot be one.")
-    return frozenset(names)
+    return frozenset(names) if names else _NO_NAMES

@@ -143,7 +143,7 @@ def test_an_order_says_which_are_for_which() -> None:
     ("name", "options", "error", "message"),
     [
         ("fast", 3, TypeError, "options= is a mapping of names to values, such as {'device': 1}, not int"),
-        ("fast", {1: 2}, TypeError, "1 is no name"),
+        ("fast", {1: 2}, TypeError, "1 is not a name"),
         ("cpu", {"device": 1}, TypeError, "options= are for backends, and this scope selects the host"),
         ("fast", {"devise": 1}, TypeError, "takes the option 'devise'. Did you mean 'device'?"),
         ("fast", {"zzz": 1}, TypeError, "takes the option 'zzz'. Its options: 'device', 'tile'"),
