@@ -96,7 +96,7 @@ def test_the_five_minutes_of_the_page(author, capsys):
     assert "2 passed" in out
     (author.path / "use.py").write_text(use)
     table = author.types("python -W ignore use.py")
-    assert re.search(r"^my_backend\b.*\byes\b", table, re.MULTILINE), table
+    assert re.search(r"^my_backend\b.*\bagrees\b", table, re.MULTILINE), table
     with capsys.disabled():
         print(f"\nfrom an empty folder to a green test of a function: {time.perf_counter() - began:.0f} s")
 
