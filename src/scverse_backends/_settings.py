@@ -223,6 +223,8 @@ class Settings:
 
         choice, _ = found.value
         state = selection.variable.get()
+        for options in state.given_options():
+            options.carried = True
         bound: Callable[..., Any] = BoundFunction(
             func,
             selection,

@@ -149,6 +149,15 @@ class ReservedBackendError(BackendError, ValueError):
 class BackendNotInstalledError(BackendError, ImportError):
     """A backend that the host knows and trusts is not installed."""
 
+    installed: str | None = None
+    """The version of its distribution, where that is installed and does not provide the backend."""
+
+    def rewritten(self, message: str, *, source: str | None) -> Self:
+        """Return the same error with a message that says more."""
+        error = super().rewritten(message, source=source)
+        error.installed = self.installed
+        return error
+
 
 class BackendLoadError(BackendError, ImportError):
     """A backend is installed but could not be loaded; the cause is chained."""

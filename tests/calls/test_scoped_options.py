@@ -148,7 +148,9 @@ def test_an_order_says_which_are_for_which() -> None:
         ("fast", {"devise": 1}, TypeError, "takes the option 'devise'. Did you mean 'device'?"),
         ("fast", {"zzz": 1}, TypeError, "takes the option 'zzz'. Its options: 'device', 'tile'"),
         ("fast", {"_private": 1}, TypeError, "takes the option '_private'"),
-        (["fast"], {"device": 1}, UnknownBackendError, "Unknown backend 'device'"),
+        (["fast"], {"device": 1}, TypeError, "not options without a backend such as 'device'"),
+        (None, {"device": 1}, TypeError, "not options without a backend such as 'device'"),
+        (["fast"], {"device": {"device": 1}}, UnknownBackendError, "Unknown backend 'device'"),
         (["fast"], {"fast": 1}, TypeError, "options= says which are for which"),
         (["fast"], {"slow": {"device": 1}}, TypeError, "names 'slow', but this scope selects 'fast'"),
         (["fast", "cpu"], {"cpu": {"device": 1}}, TypeError, "names 'cpu'"),
@@ -316,6 +318,7 @@ def test_what_a_backend_provides_anew_each_time_was_taken_all_the_same() -> None
     lab.register(Fresh())
     with lab.settings.use_backend("fresh", options={"device": 3}):
         assert score(0) == 3
-    unused = lab.settings.use_backend("fresh", options={"device": 3})
-    with pytest.warns(DroppedArgumentWarning, match="'device'"), unused:
-        pass
+    with lab.settings.use_backend("fresh", options={"device": 3}):
+        pass  # No call took it, and one could have.
+    with pytest.raises(TypeError, match=r"takes the option 'devise'\. Did you mean 'device'"):
+        lab.settings.use_backend("fresh", options={"devise": 3}).__enter__()

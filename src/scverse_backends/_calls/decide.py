@@ -95,7 +95,7 @@ class Decider:
             inner = inner.deeper()
         # The choice of the process stands in the outermost state too, but may change before a body's next step.
         if record.drive is not None and (inner is self.selection.base or inner.choice is not choice):
-            inner = inner.with_scope(Scope(object(), choice, None))
+            inner = inner.with_scope(Scope(object(), choice, None, source="scope" if requested is not None else source))
         decision.entering(self.selection, state, inner)
         if choice is not CPU_CHOICE:
             for observe in self.observers:

@@ -129,6 +129,11 @@ class Dispatched:
         """The function's name in the errors that Python raises for a wrong call."""
         return str(getattr(self.constructor or self.function, "__qualname__", self.name))
 
+    @property
+    def old_names(self) -> frozenset[str]:
+        """The names that parameters of the host had once, which are nobody's options."""
+        return frozenset(old for old, _ in self.renamed.values())
+
     # -- how it is called --------------------------------------------------------------------------------------------
 
     def host_signature(self) -> Signature:

@@ -146,6 +146,10 @@ class Implementations:
         given = self.bind(record, plan, args, kwargs)
         if router is None:
             return Arranged(args, kwargs)
+        lost = router.lost(given.named, record.never_drop)
+        if lost:
+            # Before the host's converters run, one of which may draw from a generator of random numbers.
+            return Arranged(args, kwargs, lost)
         scoped = scoped_options_of(plan, state)
         # What the caller writes wins.
         added = {name: value for name, value in scoped.items() if name not in given.options}

@@ -123,7 +123,7 @@ class Merger:
         problems: list[BackendLoadWarning] = []
         for backend in self._registry.available():
             for record in self._records:
-                if record.sources.get(backend.name) is backend or record in self._pending:
+                if record.sources.get(backend.name) is backend or record in self._pending or self.rivals(record):
                     continue
                 try:
                     implementation = exported(backend.adapter, record.attribute)
@@ -175,7 +175,8 @@ class Merger:
         options = {option: name for option, name in offers if option != keyword}
         waiting = [entry.record.name for entry in self._registry.entries() if entry.outcome is None]
         names = [*record.host_names().by_keyword, *options, BACKEND_PARAMETER]
-        likely = () if knowing else suggestions(keyword, names)[:1]
+        new_name = [new for new, (old, _) in record.renamed.items() if old == keyword]
+        likely = () if knowing else (*new_name, *suggestions(keyword, names))[:1]
         parts = [f"It ran on {where}, which does not take it."]
         if knowing:
             parts.append(f"Loaded backends that do: {listing(knowing)}; choose one with backend=.")
@@ -193,7 +194,8 @@ class Merger:
 
     def _update(self, record: Dispatched, available: KeysView[Backend]) -> None:
         found: dict[str, tuple[Backend, tuple[Contribution, ...]]] = {}
-        for backend in available:
+        # Of two functions that backends know by one name, no backend runs either, so its options are nobody's.
+        for backend in () if self.rivals(record) else available:
             if record.sources.get(backend.name) is backend:
                 continue
             implementation = exported_if_loaded(backend.adapter, record.attribute)
@@ -225,8 +227,7 @@ class Merger:
 def _read(record: Dispatched, backend: Backend, implementation: Any) -> tuple[Contribution, ...]:
     """Return what an implementation adds; a foreign attribute that misbehaves loses only this function's merge."""
     try:
-        hidden = (old for old, _ in record.renamed.values())
-        return contributions(backend.name, record.host_names(), implementation, parameter_docs, hidden)
+        return contributions(backend.name, record.host_names(), implementation, parameter_docs, record.old_names)
     except KeyboardInterrupt:
         raise
     except BaseException:  # noqa: BLE001 - foreign code.

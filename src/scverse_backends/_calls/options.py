@@ -45,10 +45,14 @@ def scoped_options(choice: Choice | None, given: Any, resolver: Resolver) -> Opt
         return Options({name: _checked(given, _FOR_ONE)})
     by_backend: dict[str, dict[str, Any]] = {}
     for name, options in _checked(given, _FOR_SEVERAL).items():
+        if not isinstance(options, Mapping):
+            raise CallError(f"{_FOR_SEVERAL}, not options without a backend such as {name!r}.")
         (canonical,) = resolver.choice([name], "scope").names
         if canonical == CPU or (choice is not None and canonical not in choice.names):
             selected = "no backend" if choice is None else listing(choice.names)
             raise CallError(f"options= names {name!r}, but this scope selects {selected}.")
+        if canonical in by_backend:
+            raise CallError(f"options= names backend {canonical!r} twice, once as {name!r}.")
         by_backend[canonical] = _checked(options, _FOR_SEVERAL)
     return Options(by_backend)
 
@@ -84,16 +88,18 @@ class Takers:
         for backend, name, known, all_known in self._untaken(options):
             if all_known:
                 raise CallError(
-                    f"No function of backend {backend.name!r} takes the option {name!r}.{_suggested(name, known)}"
+                    f"No function of backend {backend.name!r} takes the option {name!r}.{self._meant(name, known)}"
                 )
 
     def unused(self, options: Options) -> Iterator[DroppedArgumentWarning]:
         """Yield a warning for each option that no function takes, of those that are known now."""
+        if options.carried:
+            return  # They may have their effect elsewhere, and later.
         for backend, name, known, _ in self._untaken(options):
             if (backend.name, name) not in options.used:
                 yield DroppedArgumentWarning(
-                    f"The option {name!r} had no effect: no function of backend {backend.name!r} that is loaded takes "
-                    f"it.{_suggested(name, known)}",
+                    f"The option {name!r} has had no effect so far: no function of backend {backend.name!r} that is "
+                    f"loaded takes it.{self._meant(name, known)}",
                     backend=backend.name,
                     distribution=backend.distribution,
                     parameter=name,
@@ -110,17 +116,22 @@ class Takers:
             known: set[str] = set()
             all_known = True
             for record in self._records:
+                if record.sources.get(backend.name) is backend:
+                    known.update(option.name for option in record.contributions[backend.name])
+                    continue
                 implementation = exported_if_loaded(backend.adapter, record.attribute)
                 if implementation is MISSING:
                     all_known = all_known and not may_provide(backend.adapter, record.attribute)
                     continue
                 signature = implementation_signature(implementation)
                 if signature is not None:
-                    known |= backend_only(record.host_names(), Names(signature.parameters.values()))
+                    known |= backend_only(record.host_names(), Names(signature.parameters.values())) - record.old_names
             yield from ((backend, name, known, all_known) for name in given if name not in known)
 
-
-def _suggested(name: str, known: set[str]) -> str:
-    """Return what may have been meant, or else what there is."""
-    meant = did_you_mean(suggestions(name, known))
-    return meant or (f" Its options: {listing(sorted(known))}." if known else "")
+    def _meant(self, name: str, known: set[str]) -> str:
+        """Return what may have been meant, or else what there is."""
+        for record in self._records:
+            if name in record.old_names:
+                return f" It is the old name of a parameter of {record.name}(): give that to the call."
+        meant = did_you_mean(suggestions(name, known))
+        return meant or (f" Its options: {listing(sorted(known))}." if known else "")

@@ -6,7 +6,7 @@ from functools import partial
 
 from scverse_backends._calls.decision import Candidate, Decision
 from scverse_backends._foundation import log
-from scverse_backends._foundation.foreign import describe_error
+from scverse_backends._foundation.foreign import CallError, describe_error, note
 from scverse_backends._foundation.labels import CPU, listing
 from scverse_backends._selection.state import CPU_CHOICE
 from scverse_backends.exceptions import (
@@ -74,7 +74,7 @@ class Routing:
                 continue
             if plan is None:
                 yield Candidate(backend.name, "not implemented", distribution=backend.distribution)
-            elif plan.implementation is record.wrapper_ref():
+            elif any(plan.implementation is shown for shown in record.chain()):
                 yield Candidate(CPU, f"{backend.name} hands back the host's own function", runs_host=True)
                 return
             else:
@@ -94,6 +94,7 @@ class Routing:
             selected_by = {
                 "process": "settings.backend still selects it: assign another name, or del settings.backend.",
                 "environment": f"The environment variable {self._selection.variable_name} selects it.",
+                "scope": "An open use_backend() block selects it, or bind() did.",
             }
             if source not in selected_by:
                 raise
@@ -161,15 +162,20 @@ class Routing:
         attempts: list[Candidate] | None = None,
     ) -> Decision:
         """Decide that the host runs a call, after those who could not."""
+        instead = f"The host ran this call: {_nobody_runs(record, attempts)}." if attempts else None
         own = record.own_backend
         if own is not None:
-            self._implementations.bind(record, None, args, kwargs)
+            try:
+                self._implementations.bind(record, None, args, kwargs)
+            except CallError as error:
+                if instead is not None:
+                    note(error, instead)
+                raise
             kwargs = own.for_host(kwargs)
-        note = f"The host ran this call: {_nobody_runs(record, attempts)}." if attempts else None
         given = record.without_unset(kwargs)
         declined_by = tuple(attempt.plan.key for attempt in attempts or () if attempt.plan is not None)
         return Decision(
-            record, record.host_implementation(), args, given, CPU, reason, note=note, declined_by=declined_by
+            record, record.host_implementation(), args, given, CPU, reason, note=instead, declined_by=declined_by
         )
 
     def _warn_dropped(self, record: Dispatched, plan: Plan, dropped: list[str]) -> None:
@@ -179,7 +185,9 @@ class Routing:
         unknown = [name for name in dropped if name not in overruled]
         them, have = ("it", "has") if len(dropped) == 1 else ("them", "have")
         why = [f"does not know {them if not overruled else listing(unknown)}"] if unknown else []
-        why += [f"got the value of another argument in place of {listing(overruled)}"] if overruled else []
+        new = {old: new for new, (old, _) in record.renamed.items()}
+        instead = listing(new.get(name, name) for name in overruled)
+        why += [f"got the value of {instead} in its place"] if overruled else []
         self._warner.warn(
             DroppedArgumentWarning(
                 f"{record.name}(): {listing(dropped)} {have} no effect on backend {plan.backend.name!r}, "
@@ -260,11 +268,14 @@ def _reason(attempt: Candidate) -> str:
     """Return why a name does not run the call, with what can be done about it."""
     error = attempt.problem
     if isinstance(error, BackendNotInstalledError) and error.distribution is not None:
-        return f"{attempt.reason}, pip install {error.distribution}"
+        upgrade = "" if error.installed is None else "--upgrade "
+        return f"{attempt.reason}, pip install {upgrade}{error.distribution}"
     if error is not None and error.__cause__ is not None:
         return f"{attempt.reason}, {describe_error(error.__cause__)}"
     return attempt.reason
 
 
 def _passed_over(error: Exception) -> str:
-    return "not installed" if isinstance(error, BackendNotInstalledError) else "failed to load"
+    if not isinstance(error, BackendNotInstalledError):
+        return "failed to load"
+    return "not installed" if error.installed is None else f"not in {error.distribution} {error.installed}"

@@ -11,7 +11,7 @@ from types import ModuleType
 from scverse_backends._discovery.exports import MISSING, static_lookup
 from scverse_backends._discovery.installed import is_editable
 from scverse_backends._foundation.foreign import describe_error, formatted, without_frames
-from scverse_backends._foundation.labels import COLLECTIONS, SETS, is_string, plain, problem
+from scverse_backends._foundation.labels import COLLECTIONS, SETS, fold, is_string, plain, problem
 from scverse_backends.exceptions import BackendLoadWarning
 
 TYPE_CHECKING = False
@@ -181,6 +181,9 @@ def _identify(
         holder = trust.owner(name)
         # Where the host configured nothing to verify a provider by, the name is all there is to go by.
         owner = holder if holder is not None and not holder.verifiable and not record.by_hand else None
+    written = next((label for one in claims for label in one.labels if fold(label) == fold(name)), name)
+    if owner is None and written != name:
+        return Failure(f"its name {name!r} has to be written {written!r}, as the host writes it", refused=True), []
     refusal = trust.refusal(name, owner)
     if refusal is not None:
         return Failure(f"its name {name!r} {refusal}{trust.mismatch(name, record)}", refused=True), []

@@ -202,7 +202,7 @@ class Errors:
         for distribution in owner.distributions:
             version = installed_version(distribution)
             if version is not None:
-                return BackendNotInstalledError(
+                error = BackendNotInstalledError(
                     f"Backend {name!r} is not available: {distribution} {version} is installed, but does not provide "
                     f"it.{reasons or seen} Try: pip install --upgrade {distribution}",
                     host=self._host,
@@ -210,6 +210,8 @@ class Errors:
                     distribution=distribution,
                     source=source,
                 )
+                error.installed = version
+                return error
         if seen.endswith(RESTART):
             hint = ""
         elif owner.distributions:

@@ -104,9 +104,9 @@ class Attempt:
         except _errors_of_ours() as error:
             self._error = without_our_frames(error)
         except CallError as error:
-            self._error = TypeError(str(error))
+            self._error = _plain(error, TypeError)
         except ChoiceError as error:
-            self._error = ValueError(str(error))
+            self._error = _plain(error, ValueError)
 
     @property
     def failed(self) -> bool:
@@ -123,6 +123,13 @@ class Attempt:
         error = self.peek()
         self._error = None
         return error
+
+
+def _plain(error: Exception, kind: type[Exception]) -> Exception:
+    plain = kind(str(error))
+    for text in getattr(error, "__notes__", ()):
+        plain.add_note(text)
+    return plain
 
 
 def _errors_of_ours() -> tuple[type[Exception], ...]:

@@ -97,6 +97,8 @@ def explain(decider: Decider, record: Dispatched, backend: object) -> Explanatio
     """Say what a call would come to, without calling anything of the backend's."""
     selection = decider.selection
     name = record.name
+    if record.own_backend is not None and backend in record.own_backend.values:
+        backend = None  # The host's own parameter, by its old name.
     state = selection.variable.get()
     try:
         if backend is None:
@@ -147,7 +149,18 @@ def _walk(decider: Decider, record: Dispatched, choice: Choice, source: str, sta
             scoped: dict[str, Any] = {} if plan is None else scoped_options_of(plan, state)
             given = ", ".join(f"{name}={in_a_line(value)}" for name, value in scoped.items())
             added = f", with {given} of the scope" if given else ""
-            lacking: list[str] = [] if plan is None or plan.router is None else plan.router.lacking(record.never_drop)
+            router = None if plan is None else plan.router
+            lacking: list[str] = [] if router is None else router.lacking(record.never_drop)
+            missing = [] if router is None else router.lacking(record.host_names().required)
+            if missing:
+                declines = not set(missing).isdisjoint(record.never_drop)
+                what = f"lacks {listing(missing)}, which every call gives"
+                steps.add(candidate.name, f"{'declines' if declines else 'would raise'}: it {what}", ends=not declines)
+                if declines:
+                    continue
+                for name in choice.names[len(steps.found) :]:
+                    steps.add(name, "not reached")
+                return
             if candidate.runs_host or (plan is not None and plan.can_run is None and not lacking):
                 steps.add(candidate.name, f"{candidate.reason}{added}", runs=candidate.name)
                 for name in choice.names[len(steps.found) :]:

@@ -12,7 +12,7 @@ from scverse_backends._selection.trace import Call
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
 
 _SHOWN = 30
@@ -122,6 +122,7 @@ class Trace(list[Call]):
         distribution, version = provider_of(self._names, search=True)
         functions: dict[str, Any] = {}
         backends: dict[str, Any] = {}
+        given: dict[tuple[str, str], list[Mapping[str, object]]] = {}
         for call in self:
             if call.executed is None:
                 continue
@@ -129,11 +130,12 @@ class Trace(list[Call]):
             runs["calls"] += 1
             if call.exception is not None:
                 runs["failed"] = runs.get("failed", 0) + 1
-            if call.options:
-                # Each in its last value: a table of calls has them all.
-                runs.setdefault("options", {}).update(call.options)
+            given.setdefault((call.function, call.executed), []).append(call.options)
             if call.executed != CPU:
                 backends.setdefault(call.executed, _known(distribution=call.distribution, version=call.version))
+        for (function, backend), options in given.items():
+            if any(options):
+                functions[function][backend]["options"] = _in_all(options)
         return {
             "host": _known(name=self._host or None, distribution=distribution, version=version),
             "backends": backends,
@@ -181,6 +183,21 @@ class Trace(list[Call]):
 
     def _repr_html_(self) -> str:
         return self._table().html()
+
+
+def _in_all(calls: list[Mapping[str, object]]) -> dict[str, object]:
+    """Return the options of several calls: each with its value, or as text where not all calls had that value."""
+    found: dict[str, object] = {}
+    for name in dict.fromkeys(name for options in calls for name in options):
+        values = [options[name] for options in calls if name in options]
+        numbers: dict[str, int] = {}
+        for value in values:
+            numbers[str(value)] = numbers.get(str(value), 0) + 1
+        if len(numbers) == 1 and len(values) == len(calls):
+            found[name] = values[0]
+        else:
+            found[name] = ", ".join(f"{text} in {count(number, 'call')}" for text, number in numbers.items())
+    return found
 
 
 def _known(**values: str | None) -> dict[str, str]:

@@ -104,7 +104,7 @@ class Selection:
         """
         state = self.variable.get()
         if state is not self.base and state.choice is not None:
-            return state.choice, "scope"
+            return state.choice, state.source
         return self.process_choice(), self.source
 
     def process_choice(self) -> Choice:

@@ -80,13 +80,15 @@ class Opening:
 class Options:
     """Defaults that one scope gives to options of backends."""
 
-    __slots__ = ("by_backend", "used")
+    __slots__ = ("by_backend", "carried", "used")
 
     def __init__(self, by_backend: Mapping[str, Mapping[str, Any]]) -> None:
         self.by_backend: Mapping[str, Mapping[str, Any]] = by_backend
         """Canonical name of a backend, to names and values of its options."""
         self.used: set[tuple[str, str]] = set()
         """The options that a call got, each as backend and name."""
+        self.carried = False
+        """Whether a function was bound that takes them along."""
 
 
 class Scope:
@@ -95,10 +97,15 @@ class Scope:
     An assignment inside replaces the scope by another one of the same owner.
     """
 
-    __slots__ = ("choice", "fallback", "options", "owner")
+    __slots__ = ("choice", "fallback", "options", "owner", "source")
 
     def __init__(
-        self, owner: object, choice: Choice | None, fallback: str | None, options: Options | None = None
+        self,
+        owner: object,
+        choice: Choice | None,
+        fallback: str | None,
+        options: Options | None = None,
+        source: str = "scope",
     ) -> None:
         self.owner: object = owner
         """An :class:`Opening` where a ``with`` block was entered, and else any object of its own."""
@@ -106,6 +113,8 @@ class Scope:
         self.fallback: str | None = fallback
         self.options: Options | None = options
         """Defaults for options of backends, by backend."""
+        self.source: str = source
+        """Which rule made the choice, where no block and no call did."""
 
 
 class State:
@@ -130,6 +139,11 @@ class State:
         self.choice: Choice | None = next(chosen, None)
         self.short: Choice | None = TRACED if traces else self.choice
         """What the short cut goes by: the choice, unless there is more to do than to follow it."""
+
+    @property
+    def source(self) -> str:
+        """Which rule made the choice, where there is one."""
+        return next(scope.source for scope in reversed(self.scopes) if scope.choice is not None)
 
     @property
     def fallback(self) -> str | None:

@@ -106,6 +106,17 @@ class Router:
         reached = self._implementation.all.union(self._renamed)
         return sorted(name for name in names if name in self._host.all and name not in reached)
 
+    def lost(self, named: Mapping[str, Any], kept: frozenset[str]) -> list[str]:
+        """Return which of the parameters that no call may lose a call would lose, of those that it gives."""
+        return [name for name in self.lacking(kept) if name in named and not self._counts_as_none(name, named[name])]
+
+    def _counts_as_none(self, name: str, value: Any) -> bool:
+        """Whether a value says that nothing is given: it is the host's default, or a converter says so."""
+        defaults, convert = self._host.defaults, self._omitted_by.get(name)
+        if name in defaults and at_default(value, defaults[name]):
+            return True
+        return convert is not None and convert(value) is OMITTED
+
     def forwardable(self) -> tuple[int, frozenset[str] | Anything]:
         """Return how many positional arguments and which keywords can be forwarded as they are; -1 for none at all."""
         host, implementation = self._host, self._implementation
@@ -205,12 +216,8 @@ class Router:
                 function=self._function,
                 parameter=name,
             )
-        elif not at_default(value, self._host.defaults[name]) and not self._is_omitted(name, value):
+        elif not self._counts_as_none(name, value):
             dropped.append(name)
-
-    def _is_omitted(self, name: str, value: Any) -> bool:
-        convert = self._omitted_by.get(name)
-        return convert is not None and convert(value) is OMITTED
 
     def _fill_in(self, name: str, values: dict[str, Any]) -> None:
         """Give the implementation what it requires and the caller left out: the host's default, if there is one."""
@@ -222,6 +229,11 @@ class Router:
             self._place(new, defaults[new], values, [])
         if name in values:
             return
+        if new in self._host.required:
+            raise CallError(
+                f"{self._function}() on backend {self._backend!r} needs a value for {new!r}: the one that was given "
+                "stands for none."
+            )
         if new is not None:
             raise CallError(
                 f"{self._function}() on backend {self._backend!r} needs the argument {new!r}, which the host can do "
