@@ -151,7 +151,7 @@ def _walk(decider: Decider, record: Dispatched, choice: Choice, source: str, sta
             added = f", with {given} of the scope" if given else ""
             router = None if plan is None else plan.router
             lacking: list[str] = [] if router is None else router.lacking(record.never_drop)
-            missing = [] if router is None else router.lacking(record.host_names().required)
+            missing: list[str] = [] if router is None else router.lacking(record.host_names().required)
             if missing:
                 declines = not set(missing).isdisjoint(record.never_drop)
                 what = f"lacks {listing(missing)}, which every call gives"
