@@ -11,11 +11,7 @@ from scverse_backends._foundation.record import Record
 
 
 class Point(Record):
-    __slots__ = ("x", "y")
-    __match_args__ = ("x", "y")
-
-    def __init__(self, x, y):
-        self._fill(x, y)
+    __slots__ = __match_args__ = ("x", "y")
 
 
 class Other(Point):
@@ -43,9 +39,15 @@ def test_nothing_changes():
         del point.x
     with pytest.raises(AttributeError, match="Point is immutable"):
         point.z = 3
-    with pytest.raises(ValueError, match="shorter"):
-        point._fill(1)
     assert point == Point(1, 2)
+
+
+def test_every_field_is_given_once():
+    assert Point(1, y=2) == Point(y=2, x=1) == Point(1, 2)
+    with pytest.raises(KeyError, match="y"):
+        Point(1)
+    with pytest.raises(ValueError, match="longer"):
+        Point(1, 2, 3)
 
 
 @pytest.mark.parametrize("trip", [copy.copy, copy.deepcopy, lambda value: Point.__reduce__(value)[0](1, 2)])
@@ -56,5 +58,5 @@ def test_copies(trip):
 def test_pickling():
     from scverse_backends._reports.explain import Explanation
 
-    explanation = Explanation("f", "fast", "argument", "fast", "runs")
+    explanation = Explanation("f", "fast", "argument", "fast", "runs", (), None)
     assert pickle.loads(pickle.dumps(explanation)) == explanation

@@ -29,21 +29,11 @@ class Offer(Record):
         The `repr` of the default, or None where there is none.
     """
 
-    __slots__ = ("default", "description", "provider", "type")
-    __match_args__ = ("provider", "type", "description", "default")
+    __slots__ = __match_args__ = ("provider", "type", "description", "default")
     provider: str
     type: str | None
     description: tuple[str, ...]
     default: str | None
-
-    def __init__(
-        self,
-        provider: str,
-        type: str | None,  # noqa: A002 - the field's own name
-        description: tuple[str, ...],
-        default: str | None,
-    ) -> None:
-        self._fill(provider, type, description, default)
 
 
 class Option(Record):
@@ -57,13 +47,9 @@ class Option(Record):
         One for each backend that has it.
     """
 
-    __slots__ = ("name", "offers")
-    __match_args__ = ("name", "offers")
+    __slots__ = __match_args__ = ("name", "offers")
     name: str
     offers: tuple[Offer, ...]
-
-    def __init__(self, name: str, offers: tuple[Offer, ...]) -> None:
-        self._fill(name, offers)
 
 
 class Entry:

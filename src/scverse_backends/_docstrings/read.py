@@ -57,13 +57,9 @@ class ParameterDoc(Record):
         The dedented lines, without blank lines around them.
     """
 
-    __slots__ = ("description", "type")
-    __match_args__ = ("type", "description")
+    __slots__ = __match_args__ = ("type", "description")
     type: str | None
     description: tuple[str, ...]
-
-    def __init__(self, type: str | None, description: tuple[str, ...]) -> None:  # noqa: A002 - the field's own name
-        self._fill(type, description)
 
 
 class Section:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, ClassVar, NoReturn
+    from typing import Any, ClassVar, NoReturn, dataclass_transform
+else:
+
+    def dataclass_transform(**_options: bool) -> Any:
+        """Stand for what only type checkers read: :mod:`typing` takes milliseconds to import."""
+        return lambda record: record
 
 
 class AsDataClass:
@@ -27,10 +32,11 @@ class AsDataClass:
         return made
 
 
+@dataclass_transform(frozen_default=True)
 class Record:
     """An immutable value: equal by its fields, printable, and picklable in spite of being immutable.
 
-    A subclass names its fields in ``__slots__`` and ``__match_args__``, and fills them with :meth:`_fill`.
+    A subclass names its fields in ``__slots__`` and ``__match_args__``, in the order in which they are given.
     """
 
     __slots__ = ()
@@ -38,8 +44,9 @@ class Record:
     __dataclass_fields__: ClassVar[Any] = AsDataClass()
     __dataclass_params__: ClassVar[Any] = AsDataClass()
 
-    def _fill(self, *values: object) -> None:
-        for field, value in zip(self.__match_args__, values, strict=True):
+    def __init__(self, *values: object, **named: object) -> None:
+        rest = (named[field] for field in self.__match_args__[len(values) :])
+        for field, value in zip(self.__match_args__, (*values, *rest), strict=True):
             object.__setattr__(self, field, value)
 
     def _values(self) -> tuple[object, ...]:

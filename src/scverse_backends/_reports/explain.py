@@ -43,8 +43,7 @@ class Explanation(Record):
         What else a user should know, for instance that the environment variable was set too late.
     """
 
-    __slots__ = ("executes", "function", "note", "reason", "requested", "source", "steps")
-    __match_args__: tuple[str, ...] = ("function", "requested", "source", "executes", "reason", "steps", "note")
+    __slots__ = __match_args__ = ("function", "requested", "source", "executes", "reason", "steps", "note")
     function: str
     requested: str | tuple[str, ...]
     source: str
@@ -52,18 +51,6 @@ class Explanation(Record):
     reason: str
     steps: tuple[tuple[str, str], ...]
     note: str | None
-
-    def __init__(
-        self,
-        function: str,
-        requested: str | tuple[str, ...],
-        source: str,
-        executes: str | None,
-        reason: str,
-        steps: tuple[tuple[str, str], ...] = (),
-        note: str | None = None,
-    ) -> None:
-        self._fill(function, requested, source, executes, reason, steps, note)
 
     def _title(self) -> str:
         names = (self.requested,) if isinstance(self.requested, str) else self.requested
@@ -109,7 +96,7 @@ def explain(decider: Decider, record: Dispatched, backend: object) -> Explanatio
         requested = backend if backend is not None else selection.environment()
         names: Any = requested
         shown = tuple(map(str, names)) if isinstance(requested, (list, tuple)) else str(requested)
-        return Explanation(name, shown, error.source or "argument", None, str(error), note=selection.too_late())
+        return Explanation(name, shown, error.source or "argument", None, str(error), (), selection.too_late())
     steps = _Steps()
     _walk(decider, record, choice, source, state, steps)
     sentence, found = steps.sentence(), tuple(steps.found)

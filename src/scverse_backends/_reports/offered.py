@@ -26,14 +26,10 @@ class ShownOption(Record):
         What these backends' own docstrings say of its type, each on one line.
     """
 
-    __slots__ = ("name", "providers", "types")
-    __match_args__ = ("name", "providers", "types")
+    __slots__ = __match_args__ = ("name", "providers", "types")
     name: str
     providers: tuple[str, ...]
     types: tuple[str, ...]
-
-    def __init__(self, name: str, providers: tuple[str, ...], types: tuple[str, ...]) -> None:
-        self._fill(name, providers, types)
 
 
 def shown_options(record: Dispatched) -> list[ShownOption]:

@@ -29,18 +29,12 @@ class Problem(Record):
         What to do about it.
     """
 
-    __slots__ = ("advice", "function", "message", "parameter", "severity")
-    __match_args__: tuple[str, ...] = ("function", "parameter", "severity", "message", "advice")
+    __slots__ = __match_args__ = ("function", "parameter", "severity", "message", "advice")
     function: str | None
     parameter: str | None
     severity: Severity
     message: str
     advice: str
-
-    def __init__(
-        self, function: str | None, parameter: str | None, severity: Severity, message: str, advice: str
-    ) -> None:
-        self._fill(function, parameter, severity, message, advice)
 
     @property
     def subject(self) -> str:

@@ -50,19 +50,7 @@ class BackendInfo(Record):
         Names of the host functions that it implements.
     """
 
-    __slots__ = (
-        "aliases",
-        "distribution",
-        "entry_point",
-        "error",
-        "functions",
-        "name",
-        "reason",
-        "state",
-        "trusted",
-        "version",
-    )
-    __match_args__: tuple[str, ...] = (
+    __slots__ = __match_args__ = (
         "name",
         "aliases",
         "distribution",
@@ -84,21 +72,6 @@ class BackendInfo(Record):
     state: str
     error: BaseException | None
     functions: tuple[str, ...]
-
-    def __init__(
-        self,
-        name: str,
-        aliases: tuple[str, ...],
-        distribution: str | None,
-        version: str | None,
-        entry_point: str | None,
-        trusted: bool,  # noqa: FBT001 - a field like the others.
-        reason: str | None,
-        state: str,
-        error: BaseException | None,
-        functions: tuple[str, ...],
-    ) -> None:
-        self._fill(name, aliases, distribution, version, entry_point, trusted, reason, state, error, functions)
 
 
 _NAMES = ("name", "aliases", "provided by", "functions")
