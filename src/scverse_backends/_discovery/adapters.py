@@ -11,7 +11,7 @@ from types import ModuleType
 from scverse_backends._discovery.exports import MISSING, static_lookup
 from scverse_backends._discovery.installed import is_editable
 from scverse_backends._foundation.foreign import describe_error, formatted, without_frames
-from scverse_backends._foundation.labels import COLLECTIONS, SETS, fold, is_string, plain, problem
+from scverse_backends._foundation.labels import COLLECTIONS, SETS, as_text, fold, problem
 from scverse_backends.exceptions import BackendLoadWarning
 
 TYPE_CHECKING = False
@@ -135,10 +135,9 @@ def _what_is_missing(error: BaseException, record: EntryPointRecord) -> str | No
     An editable install adds a folder to the path of Python, or a finder, and both only when Python starts.
     """
     # Read past whatever a foreign class puts in their place.
-    name: object = _MODULE_NAME(error) if issubclass(type(error), ModuleNotFoundError) else None
-    if not is_string(name):
+    missing = as_text(_MODULE_NAME(error)) if issubclass(type(error), ModuleNotFoundError) else None
+    if missing is None:
         return None
-    missing = plain(name)
     # The adapter's own module, or that of another distribution, which then mostly bears its name.
     is_its_own = f"{record.module}.".startswith(f"{missing}.")
     provider = record.distribution if is_its_own else missing.partition(".")[0]
@@ -169,13 +168,12 @@ def _identify(
     trust: Trust,
     claims: tuple[TrustedBackend, ...],
     adapter: Any,
-    name: object,
+    label: object,
     aliases: object,
 ) -> tuple[Backend | Failure, list[Notice]]:
-    wrong = problem(name)
-    if wrong is not None or not is_string(name):
-        return Failure(f"its name {_quoted(name)}{wrong}"), []
-    name = plain(name)
+    name, wrong = as_text(label), problem(label)
+    if wrong is not None or name is None:
+        return Failure(f"its name {_quoted(label)}{wrong}"), []
     owner = next((backend for backend in claims if name in backend.labels), None)
     if owner is None:
         holder = trust.owner(name)
@@ -222,7 +220,7 @@ def _aliases(
             return []
         values: list[object] = list(aliases)
         if isinstance(aliases, SETS):
-            values.sort(key=lambda alias: plain(alias) if is_string(alias) else "")
+            values.sort(key=lambda alias: as_text(alias) or "")
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - a foreign container or element.
@@ -231,13 +229,12 @@ def _aliases(
     accepted: dict[str, None] = {}
     ignored: list[str] = []
     for value in values:
-        wrong = problem(value)
-        if wrong is None and is_string(value):
-            wrong = trust.refusal(plain(value), owner)
-            if wrong is None:
-                accepted[plain(value)] = None
-                continue
-        ignored.append(f"{_quoted(value) or 'one '}{wrong}")
+        alias = as_text(value) or ""
+        wrong = problem(value) or trust.refusal(alias, owner)
+        if wrong is None:
+            accepted[alias] = None
+        else:
+            ignored.append(f"{_quoted(value) or 'one '}{wrong}")
     if ignored:
         shown = "; ".join(ignored[:_ALIASES_SHOWN])
         more = f"; and {len(ignored) - _ALIASES_SHOWN} more" if len(ignored) > _ALIASES_SHOWN else ""
@@ -247,7 +244,7 @@ def _aliases(
 
 def _quoted(value: object) -> str:
     """Return a foreign string for a message, with a space behind it, and nothing for what is no string."""
-    if not is_string(value):
+    text = as_text(value)
+    if text is None:
         return ""
-    text = plain(value)
     return ascii(text if len(text) <= 40 else text[:40] + "…") + " "

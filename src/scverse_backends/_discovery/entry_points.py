@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from scverse_backends._foundation.labels import normalize_reference
+from scverse_backends._foundation.foreign import safely
+from scverse_backends._foundation.labels import as_text, normalize_reference
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -159,27 +160,12 @@ def told(distribution: Any, attribute: str, field: str) -> str | None:
     else:
         ways = [lambda: getattr(distribution, attribute), lambda: distribution.metadata[field]]
     for read in ways:
-        text = as_text(attempt(read))
+        text = as_text(safely(read))
         if text:
             return text
     return None
 
 
-def attempt(read: Callable[[], Any]) -> Any:
-    """Return what foreign code gives, ``None`` where it raises: metadata can be missing or broken in any way."""
-    try:
-        return read()
-    except KeyboardInterrupt:
-        raise
-    except BaseException:  # noqa: BLE001 - SystemExit and the like must not end the user's session.
-        return None
-
-
 def foreign_attribute(foreign: Any, name: str) -> Any:
     """Return an attribute of a foreign object, ``None`` where there is none or reading it raises."""
-    return attempt(lambda: getattr(foreign, name, None))
-
-
-def as_text(value: Any) -> str | None:
-    """Return a foreign string as an exact one, which compares as strings do; ``None`` for anything else."""
-    return str.__str__(value) if issubclass(type(value), str) else None
+    return safely(lambda: getattr(foreign, name, None))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from types import FunctionType, GetSetDescriptorType, MemberDescriptorType, ModuleType
 
-from scverse_backends._foundation.labels import COLLECTIONS, is_string, plain
+from scverse_backends._foundation.foreign import class_of
+from scverse_backends._foundation.labels import COLLECTIONS, as_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def exports(adapter: Any, attribute: str) -> bool:
     listed = _listed(adapter)
     if listed is not None:
         # Only strings are compared: whatever else stands there may have an ``__eq__`` of its own.
-        return any(is_string(one) and plain(one) == attribute for one in listed)
+        return any(as_text(one) == attribute for one in listed)
     return not attribute.startswith("_")
 
 
@@ -128,16 +129,12 @@ def exported_if_loaded(adapter: Any, attribute: str) -> Any:
     if attribute in _own(adapter):
         return static
     # Plain functions and the two standard wrappers bind without running foreign code; any other descriptor may not.
-    if _class_of(static) in _BINDING:
+    if class_of(static) in _BINDING:
         return static.__get__(adapter, type(adapter))
     return static if _class_lookup(static, "__get__") is MISSING else MISSING
 
 
 _BINDING: Final[tuple[type, ...]] = (FunctionType, staticmethod, classmethod)
-
-
-def _class_of(value: object) -> type:
-    return type(value)
 
 
 def _is_module(value: object) -> bool:
@@ -166,7 +163,7 @@ def static_lookup(adapter: Any, attribute: str) -> Any:
 
 
 def _class_lookup(value: Any, attribute: str) -> Any:
-    for base in _MRO(_class_of(value)):
+    for base in _MRO(class_of(value)):
         namespace = _NAMESPACE(base)
         if attribute in namespace:
             return namespace[attribute]

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import sys
 
-from scverse_backends._discovery.entry_points import EntryPointRecord, as_text, attempt, foreign_attribute, told
-from scverse_backends._foundation.labels import normalize_distribution
+from scverse_backends._discovery.entry_points import EntryPointRecord, foreign_attribute, told
+from scverse_backends._foundation.foreign import safely
+from scverse_backends._foundation.labels import as_text, normalize_distribution
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def _collect(points: list[Any], read: Callable[..., Iterable[Any]], **arguments:
         raise
     except BaseException as error:  # noqa: BLE001 - what a broken file raises depends on how it is broken.
         kind, caught = type(error).__name__, error
-        message = attempt(lambda: str(caught))
+        message = safely(lambda: str(caught))
         return f"{kind}: {message}" if message else kind
     return None
 
@@ -139,7 +140,7 @@ def _is_remnant(distribution: Any) -> bool:
 
     if not issubclass(type(distribution), Distribution):
         return False
-    holds: bool | None = attempt(lambda: any(distribution.read_text(file) is not None for file in _METADATA_FILES))
+    holds: bool | None = safely(lambda: any(distribution.read_text(file) is not None for file in _METADATA_FILES))
     # What cannot be read is there all the same.
     return holds is False
 
@@ -178,7 +179,7 @@ def _metadata_folders() -> dict[str, list[tuple[str, str]]]:
 
 
 def _names_in(folder: str) -> list[str]:
-    names: list[str] | None = attempt(lambda: os.listdir(folder or "."))  # noqa: PTH208 - pathlib costs more than this.
+    names: list[str] | None = safely(lambda: os.listdir(folder or "."))  # noqa: PTH208 - pathlib costs more than this.
     return names or []
 
 
@@ -208,7 +209,7 @@ def provider_of(names: tuple[str, ...], *, search: bool = False) -> tuple[str | 
         installed = _distribution(name)
         if installed is not None:
             return told(installed, "name", "Name"), told(installed, "version", "Version")
-    providers: dict[str, list[str]] = (attempt(importlib.metadata.packages_distributions) or {}) if search else {}
+    providers: dict[str, list[str]] = (safely(importlib.metadata.packages_distributions) or {}) if search else {}
     provider = next((providers[name][0] for name in names if providers.get(name)), None)
     return (None, None) if provider is None else (provider, installed_version(provider))
 
@@ -223,8 +224,8 @@ def editable_origin(distribution: Any) -> str | None:
     import json
 
     # Where a distribution was installed from stands there (PEP 610).
-    origin: Any = attempt(lambda: json.loads(distribution.read_text("direct_url.json")))
-    url: str | None = attempt(lambda: str(origin["url"]) if origin["dir_info"]["editable"] is True else None)
+    origin: Any = safely(lambda: json.loads(distribution.read_text("direct_url.json")))
+    url: str | None = safely(lambda: str(origin["url"]) if origin["dir_info"]["editable"] is True else None)
     return url
 
 
@@ -237,7 +238,7 @@ def all_distributions(*names: str) -> Iterator[tuple[Any, str | None]]:
 
     for distribution in _distributions(*names):
         yield distribution, None
-    folder: Any = attempt(site.getusersitepackages) if site.ENABLE_USER_SITE else None
+    folder: Any = safely(site.getusersitepackages) if site.ENABLE_USER_SITE else None
     if folder is not None and folder not in sys.path:
         for distribution in _distributions(*names, path=[folder]):
             yield distribution, folder
@@ -247,7 +248,7 @@ def _distributions(*names: str, **where: Any) -> list[Any]:
     import importlib.metadata
 
     searches: list[dict[str, Any]] = [{"name": name} for name in names] or [{}]
-    found: list[Any] | None = attempt(
+    found: list[Any] | None = safely(
         lambda: [one for search in searches for one in importlib.metadata.distributions(**search, **where)]
     )
     return found or []
@@ -309,4 +310,4 @@ def forget_finder_caches() -> None:
 
 
 def _succeeds(work: Callable[[], object]) -> bool:
-    return attempt(lambda: (work(), True)) is not None
+    return safely(lambda: (work(), True)) is not None

@@ -5,8 +5,9 @@ It reads the metadata of everything that is installed, so it is only used on the
 
 from __future__ import annotations
 
-from scverse_backends._discovery.entry_points import attempt, told
+from scverse_backends._discovery.entry_points import told
 from scverse_backends._discovery.installed import all_distributions, editable_origin
+from scverse_backends._foundation.foreign import safely
 from scverse_backends._foundation.labels import listing, normalize_distribution
 
 TYPE_CHECKING = False
@@ -106,7 +107,7 @@ class _Look:
         return None
 
     def _groups(self) -> dict[str, list[str]]:
-        read: Any = attempt(lambda: [(str(point.group), str(point.name)) for point in self._distribution.entry_points])
+        read: Any = safely(lambda: [(str(point.group), str(point.name)) for point in self._distribution.entry_points])
         groups: dict[str, list[str]] = {}
         for group, name in read or ():
             groups.setdefault(group, []).append(name)
@@ -152,5 +153,5 @@ def _in_project(distribution: Any, group: str) -> Iterator[str]:
         with open(url2pathname(urlsplit(origin).path) + "/pyproject.toml", "rb") as file:  # noqa: PTH123 - as above.
             return list(tomllib.load(file)["project"]["entry-points"][group])
 
-    names: Any = attempt(read)
+    names: Any = safely(read)
     yield from names or ()

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 
+from scverse_backends._foundation.labels import as_text
 from scverse_backends._foundation.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any, Final
+    from typing import Final
 
 PARAMETERS: Final = "parameters"
 OTHER: Final = "other parameters"
@@ -283,12 +284,7 @@ def parameter_docs(doc: object) -> dict[str, ParameterDoc]:
     >>> parameter_docs("Args:\n    size (int): How many.\n")
     {'size': ParameterDoc(type='int', description=('How many.',))}
     """
-    # The class is asked, not the object, whose `__class__` may be anything in foreign code.
-    if not issubclass(type(doc), str):
-        return {}
-    checked: Any = doc  # No checker narrows by `type(doc)`.
-    text = str.__str__(checked)
-    text = text.expandtabs().replace("\r\n", "\n")
+    text = (as_text(doc) or "").expandtabs().replace("\r\n", "\n")
     found: dict[str, ParameterDoc] = {}
     sections, google = parameter_sections(text)
     for section in sections:

@@ -1,4 +1,4 @@
-"""Exceptions: said in a line, kept without their frames, and raised again without ours."""
+"""Foreign code: asked without letting it break anything, and its exceptions said in a line and kept without frames."""
 
 from __future__ import annotations
 
@@ -20,18 +20,28 @@ _MESSAGE_SHOWN = 240
 _VALUE_SHOWN = 60
 
 
+def safely(read: Callable[[], Any], otherwise: Any = None) -> Any:
+    """Return what foreign code gives, or something else where it raises: it can be broken in any way."""
+    try:
+        return read()
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 - SystemExit and the like must not end the user's session.
+        return otherwise
+
+
+def class_of(value: object) -> type[Any]:
+    """Return the class of a foreign value: its ``__class__`` may say anything."""
+    return type(value)
+
+
 def describe_error(error: BaseException) -> str:
     """Return an exception as ``Type: message``, in a line; even ``__str__`` of a foreign exception may raise.
 
     Binary packages explain themselves at length when they do not fit; the exception itself is chained, and says it all.
     """
-    try:
-        message = plain(str(error))
-    except KeyboardInterrupt:
-        raise
-    except BaseException:  # noqa: BLE001 - foreign __str__.
-        message = "(its message cannot be shown)"
-    whole = message.strip()
+    told: str = safely(lambda: plain(str(error)), "(its message cannot be shown)")
+    whole = told.strip()
     message = whole.partition("\n")[0].rstrip()[:_MESSAGE_SHOWN]
     if message != whole:
         message += " …"
@@ -40,12 +50,7 @@ def describe_error(error: BaseException) -> str:
 
 def in_a_line(value: object) -> str:
     """Return how a foreign value shows itself, in a line that is not too long."""
-    try:
-        text = " ".join(repr(value).split())
-    except KeyboardInterrupt:
-        raise
-    except BaseException:  # noqa: BLE001 - foreign __repr__.
-        text = f"<{type(value).__name__}>"
+    text: str = safely(lambda: " ".join(repr(value).split()), f"<{type(value).__name__}>")
     return text if len(text) <= _VALUE_SHOWN else text[: _VALUE_SHOWN - 1] + "…"
 
 
@@ -53,12 +58,8 @@ def formatted(error: BaseException) -> str:
     """Return the traceback of an exception as text."""
     import traceback  # only a failure pays for this import.
 
-    try:
-        return "".join(traceback.format_exception(error))
-    except KeyboardInterrupt:
-        raise
-    except BaseException:  # noqa: BLE001 - foreign exceptions may misbehave even here.
-        return describe_error(error)
+    text: str | None = safely(lambda: "".join(traceback.format_exception(error)))
+    return describe_error(error) if text is None else text
 
 
 _TRACEBACK: Final[Callable[[BaseException], TracebackType | None]] = BaseException.__dict__["__traceback__"].__get__

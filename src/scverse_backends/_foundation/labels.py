@@ -33,6 +33,11 @@ def is_string(value: object) -> TypeGuard[str]:
     return issubclass(type(value), str)
 
 
+def as_text(value: object) -> str | None:
+    """Return a foreign string as an exact one, and ``None`` for anything else."""
+    return plain(value) if is_string(value) else None
+
+
 def problem(label: object) -> str | None:
     """Say what is wrong with a label, or nothing.
 
@@ -42,19 +47,19 @@ def problem(label: object) -> str | None:
     >>> problem("my backend")
     "contains ' ', but only ASCII letters, digits, '.', '_' and '-' are allowed"
     """
-    if not is_string(label):
+    text = as_text(label)
+    if text is None:
         return f"must be a string, not {type(label).__name__}"
-    label = plain(label)
-    if not label:
+    if not text:
         return "is empty"
-    if len(label) > MAX_LENGTH:
+    if len(text) > MAX_LENGTH:
         return f"is longer than {MAX_LENGTH} characters"
-    for character in label:
+    for character in text:
         if character not in _ALLOWED:
             return f"contains {character!a}, but only ASCII letters, digits, '.', '_' and '-' are allowed"
-    if label[0] not in _LETTERS_AND_DIGITS:
+    if text[0] not in _LETTERS_AND_DIGITS:
         return "does not start with a letter or digit"
-    if label[-1] in ".-":
+    if text[-1] in ".-":
         return "ends with '.' or '-'"
     return None
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import sys
 
+from scverse_backends._foundation.foreign import class_of, safely
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -20,13 +22,9 @@ _PLAIN = frozenset({bool, int, float, complex, str, bytes, bytearray, type(None)
 _ANNOTATED = ("X", "layers", "obsm", "varm", "obsp", "varp", "uns", "raw", "mod")
 
 
-def _type_of(value: object) -> Any:
-    return type(value)
-
-
 def is_lazy(value: object) -> bool:
     """Return whether a value is a plan that nothing has computed yet: a collection of Dask, a lazy frame of Polars."""
-    kind = _type_of(value)
+    kind = class_of(value)
     return kind not in _PLAIN and (hasattr(kind, "__dask_graph__") or _is_lazy_frame(kind))
 
 
@@ -65,14 +63,13 @@ def leaves(values: Iterable[object]) -> Iterator[Any]:
 
 
 def _inside(value: Any) -> list[object]:
-    try:
-        return list(_parts(value))
-    except Exception:  # noqa: BLE001 - foreign data that cannot be read computes nothing.
-        return []
+    # Foreign data that cannot be read computes nothing.
+    parts: list[object] = safely(lambda: list(_parts(value)), [])
+    return parts
 
 
 def _parts(value: Any) -> Iterator[object]:
-    kind = _type_of(value)
+    kind = class_of(value)
     container: Any = value
     if isinstance(value, dict):
         yield from container.values()
@@ -91,7 +88,7 @@ def _parts(value: Any) -> Iterator[object]:
 
 def _wait_of(value: Any) -> Callable[[], object] | None:
     """Return what waits for an array, ``None`` where there is nothing to wait for."""
-    kind = _type_of(value)
+    kind = class_of(value)
     if hasattr(kind, "block_until_ready"):  # JAX
         wait: Callable[[], object] = value.block_until_ready
         return wait

@@ -10,6 +10,7 @@ from types import ModuleType
 
 from scverse_backends._discovery.adapters import UNVERIFIABLE, Failure
 from scverse_backends._discovery.exports import MISSING, exports, static_lookup
+from scverse_backends._foundation.foreign import class_of, safely
 from scverse_backends._foundation.labels import listing
 from scverse_backends._reports.function import hands_back, listed_names
 from scverse_backends._reports.problem import Problem
@@ -156,12 +157,7 @@ def _provided(adapter: ModuleType, name: str) -> Any:
     """Return what a module has under a name, lazily or not, whether or not it exports it."""
     found = static_lookup(adapter, name)
     if found is MISSING and static_lookup(adapter, "__getattr__") is not MISSING:
-        try:
-            return getattr(adapter, name)
-        except KeyboardInterrupt:
-            raise
-        except BaseException:  # noqa: BLE001 - foreign code, asked for what it never promised.
-            return MISSING
+        return safely(lambda: getattr(adapter, name), MISSING)
     return found
 
 
@@ -175,12 +171,8 @@ def _offered(adapter: Any, listed: set[str] | None) -> set[str]:
     except AttributeError:
         names = set()
     if not isinstance(adapter, ModuleType):
-        names.update(*(vars(base) for base in inspect.getmro(_class_of(adapter))))
+        names.update(*(vars(base) for base in inspect.getmro(class_of(adapter))))
     return {name for name in names if isinstance(name, str) and exports(adapter, name)}
-
-
-def _class_of(value: object) -> type:
-    return type(value)
 
 
 def _is_own_function(adapter: Any, name: str) -> bool:

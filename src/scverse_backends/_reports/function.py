@@ -8,7 +8,7 @@ from typing import cast
 
 from scverse_backends._calls.dispatched import leads_to
 from scverse_backends._discovery.exports import MISSING, exported
-from scverse_backends._foundation.foreign import describe_error
+from scverse_backends._foundation.foreign import describe_error, safely
 from scverse_backends._reports.problem import Problem
 from scverse_backends._reports.side_by_side import Signatures, can_run_problems
 from scverse_backends._selection.kinds import ASYNC_GENERATOR, COROUTINE, GENERATOR, innermost_kind
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from scverse_backends._calls.dispatched import Dispatched
     from scverse_backends._discovery.adapters import Backend
+    from scverse_backends._selection.kinds import Kind
 
 
 def function_problems(record: Dispatched, backend: Backend) -> Iterator[Problem]:
@@ -86,10 +87,8 @@ def listed_names(adapter: Any) -> set[str] | None:
 
 def hands_back(implementation: Any, own: object) -> bool:
     """Whether an implementation is the host's own decorated function, with nothing around it that makes it another."""
-    try:
-        return leads_to(implementation, own) and only_passes_on(implementation, own)
-    except Exception:  # noqa: BLE001 - what stands in between may not be inspected.
-        return True
+    # What stands in between may not be inspected.
+    return bool(safely(lambda: leads_to(implementation, own) and only_passes_on(implementation, own), otherwise=True))
 
 
 def _kind_problems(record: Dispatched, implementation: Any) -> Iterator[Problem]:
@@ -121,8 +120,6 @@ _ITERATED = {
 
 def _kind(function: Any) -> str:
     """Return what kind of function it is, whatever decorators stand around it."""
-    try:
-        kind = innermost_kind(function)
-    except Exception:  # noqa: BLE001 - a foreign ``__wrapped__`` may raise anything, and lead in a circle.
-        return _PLAIN
+    # A foreign ``__wrapped__`` may raise anything, and lead in a circle.
+    kind: Kind | None = safely(lambda: innermost_kind(function))
     return _PLAIN if kind is None else kind.name

@@ -8,7 +8,7 @@ from scverse_backends._discovery.adapters import Backend, Failure
 from scverse_backends._discovery.exports import MISSING, declares, static_lookup
 from scverse_backends._discovery.installed import installed_version
 from scverse_backends._discovery.unrecognised import unrecognised
-from scverse_backends._foundation.foreign import describe_error
+from scverse_backends._foundation.foreign import describe_error, safely
 from scverse_backends._foundation.record import Record
 from scverse_backends._foundation.table import Row, Table
 from scverse_backends.exceptions import BackendLoadError
@@ -217,13 +217,8 @@ def _can_be_copied(error: BaseException | None) -> bool:
     """Whether an exception survives what is done to records: they are pickled, and pandas makes frames of them."""
     from copy import deepcopy
 
-    try:
-        deepcopy(error)
-    except KeyboardInterrupt:
-        raise
-    except BaseException:  # noqa: BLE001 - a foreign exception that is made of other arguments than it keeps.
-        return False
-    return True
+    # A foreign exception may be made of other arguments than it keeps.
+    return safely(lambda: (deepcopy(error), True)) is not None
 
 
 def _point(entry: Entry) -> str | None:

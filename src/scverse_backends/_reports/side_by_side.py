@@ -8,7 +8,7 @@ from inspect import Parameter
 
 from scverse_backends._calls.implementations import can_run_of
 from scverse_backends._docstrings.read import parameter_docs
-from scverse_backends._foundation.foreign import in_a_line
+from scverse_backends._foundation.foreign import class_of, in_a_line, safely
 from scverse_backends._foundation.labels import BACKEND_PARAMETER, suggestions
 from scverse_backends._reports.problem import Problem
 from scverse_backends._signatures.accepted import implementation_signature
@@ -232,10 +232,10 @@ def _literal(value: Any, depth: int = 0) -> Any:
     """
     if isinstance(value, Enum):
         value = value.value
-    kind = _class_of(value)
+    kind = class_of(value)
     if kind.__module__ == "numpy" and getattr(value, "shape", None) == () and hasattr(value, "item"):
         value = value.item()
-        kind = _class_of(value)
+        kind = class_of(value)
     if kind in _SCALARS:
         return value
     if depth < _DEEPEST:
@@ -246,12 +246,5 @@ def _literal(value: Any, depth: int = 0) -> Any:
     raise ValueError(value)
 
 
-def _class_of(value: object) -> type:
-    return type(value)
-
-
-def _text(value: object) -> str:
-    try:
-        return repr(value)
-    except Exception:  # noqa: BLE001 - a foreign ``__repr__`` may raise anything.
-        return f"<{type(value).__name__}>"
+def _text(value: object) -> object:
+    return safely(lambda: repr(value), f"<{type(value).__name__}>")
