@@ -16,6 +16,7 @@ from scverse_backends.exceptions import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
 
     from scverse_backends._discovery.answers import Entry
     from scverse_backends._discovery.registry import Registry
@@ -41,50 +42,37 @@ class Errors:
     def _available_text(self) -> str:
         return f"Available: {listing([CPU, *self._available()])}."
 
+    def _error[E: BackendError](self, kind: type[E], text: str, source: str, **about: Any) -> E:
+        return kind(text, host=self._host, source=source, **about)
+
     # -- what a user wrote -------------------------------------------------------------------------------------------
 
     def no_name(self, value: object, source: str) -> BackendError:
         """Return the error for what is neither a name nor an order of names."""
-        return UnknownBackendError(
-            f"A backend is selected by a name or a list of names, not by {type(value).__name__}. "
-            f"{self._available_text()}",
-            host=self._host,
-            source=source,
-        )
+        kind = type(value).__name__
+        text = f"A backend is selected by a name or a list of names, not by {kind}. {self._available_text()}"
+        return self._error(UnknownBackendError, text, source)
 
     def empty_order(self, source: str) -> BackendError:
         """Return the error for an order without any name."""
-        return UnknownBackendError(
-            "The order of backends is empty. Give at least one name, or backend='cpu' for the host.",
-            host=self._host,
-            source=source,
-        )
+        text = "The order of backends is empty. Give at least one name, or backend='cpu' for the host."
+        return self._error(UnknownBackendError, text, source)
 
     def after_cpu(self, value: object, source: str) -> BackendError:
         """Return the error for a name that stands behind ``"cpu"`` in an order."""
-        return UnknownBackendError(
-            f"'cpu' must come last in an order of backends, since the host runs every call. Leave out {value!r:.60}.",
-            host=self._host,
-            source=source,
-        )
+        text = "'cpu' must come last in an order of backends, since the host runs every call."
+        return self._error(UnknownBackendError, f"{text} Leave out {value!r:.60}.", source)
 
     def reserved(self, name: str, message: str, source: str) -> BackendError:
         """Return the error for a name that the host reserves, with the host's own sentence."""
-        return ReservedBackendError(
-            f"The backend name {name!r} is reserved by {self._host}. {message}",
-            host=self._host,
-            backend=name,
-            source=source,
-        )
+        text = f"The backend name {name!r} is reserved by {self._host}. {message}"
+        return self._error(ReservedBackendError, text, source, backend=name)
 
     def unknown(self, name: object, source: str) -> BackendError:
         """Return the error for a name that no backend has."""
         if not isinstance(name, str) or not name.strip():
-            return UnknownBackendError(
-                f"A backend name must be a non-empty string, not {name!r:.60}. {self._available_text()}",
-                host=self._host,
-                source=source,
-            )
+            text = f"A backend name must be a non-empty string, not {name!r:.60}. {self._available_text()}"
+            return self._error(UnknownBackendError, text, source)
         available = self._available()
         provided = self._provided_by(name)
         likely = provided or suggestions(name, [CPU, *available, *self._installable()])
@@ -98,14 +86,8 @@ class Errors:
         told += [f"Installed metadata is broken: {text}." for text in self._registry.metadata_problems[:1]]
         if not provided:
             told += unrecognised(self._host, self._registry.group, name)
-        return UnknownBackendError(
-            " ".join(filter(None, told)),
-            host=self._host,
-            backend=name,
-            suggestions=likely,
-            failed=failed,
-            source=source,
-        )
+        text = " ".join(filter(None, told))
+        return self._error(UnknownBackendError, text, source, backend=name, suggestions=likely, failed=failed)
 
     def _provided_by(self, name: str) -> tuple[str, ...]:
         """Return the backends that an entry point or a distribution of a name provides, under names of their own."""
@@ -127,37 +109,28 @@ class Errors:
 
     def failed(self, name: str, entry: Entry, failure: Failure, source: str) -> BackendError:
         """Return the error for a backend that could not be loaded, with its cause."""
-        error = BackendLoadError(
-            f"Backend {name!r} ({entry.record.origin}) cannot be used: {failure.text}. "
-            f"{failure.advice}, or use backend='cpu'.",
-            host=self._host,
-            backend=name,
-            distribution=entry.record.distribution,
-            failed=() if failure.refused else (entry.record.name,),
-            source=source,
-        )
+        why = f"{failure.text}. {failure.advice}, or use backend='cpu'"
+        error = self._not_usable(name, entry, why, source)
+        error.failed = () if failure.refused else (entry.record.name,)
         error.__cause__ = failure.error
         return error
 
+    def _not_usable(self, name: str, entry: Entry, why: str, source: str) -> BackendError:
+        text = f"Backend {name!r} ({entry.record.origin}) cannot be used: {why}."
+        return self._error(BackendLoadError, text, source, backend=name, distribution=entry.record.distribution)
+
     def refused(self, name: str, entry: Entry, failure: Failure, source: str) -> BackendError:
         """Return the error for an entry point that is not to be used."""
-        return UnknownBackendError(
-            f"Backend {name!r} ({entry.record.origin}) is refused: {failure.text}. {self._available_text()}",
-            host=self._host,
-            backend=name,
-            distribution=entry.record.distribution,
-            source=source,
-        )
+        text = f"Backend {name!r} ({entry.record.origin}) is refused: {failure.text}. {self._available_text()}"
+        return self._error(UnknownBackendError, text, source, backend=name, distribution=entry.record.distribution)
 
     def gone(self, name: str, backend: Backend, source: str) -> BackendError:
         """Return the error for a backend that was selected and is gone, where its name is another's now."""
-        return UnknownBackendError(
+        text = (
             f"The backend {name!r} that was selected for {self._host} is gone, and {name!r} is another name of "
-            f"{backend.name!r} now. Select it anew if that is meant.",
-            host=self._host,
-            backend=name,
-            source=source,
+            f"{backend.name!r} now. Select it anew if that is meant."
         )
+        return self._error(UnknownBackendError, text, source, backend=name)
 
     def not_of_that_name(self, name: str, entry: Entry, source: str) -> BackendError:
         """Return the error for an entry point whose name stands in an order and whose adapter is another's or nobody's.
@@ -170,13 +143,7 @@ class Errors:
         why = "it is being loaded"
         if outcome is not None:
             why = f"its adapter calls itself {outcome.name!r}, and another product answers to that name"
-        return BackendLoadError(
-            f"Backend {name!r} ({entry.record.origin}) cannot be used: {why}.",
-            host=self._host,
-            backend=name,
-            distribution=entry.record.distribution,
-            source=source,
-        )
+        return self._not_usable(name, entry, why, source)
 
     def not_verified(self, name: str, owner: TrustedBackend, source: str) -> BackendError:
         """Say why a trusted backend cannot be used: it failed, it is misnamed, or it is not installed."""
@@ -186,45 +153,36 @@ class Errors:
                 return self.failed(name, entry, outcome, source)
         for entry, outcome in verified:
             if isinstance(outcome, Backend):
-                return BackendLoadError(
+                text = (
                     f"Backend {name!r} cannot be used: {entry.record.origin} is trusted to provide it, but "
-                    f"its adapter calls itself {outcome.name!r}. Tell its authors, or use backend='cpu'.",
-                    host=self._host,
-                    backend=name,
-                    distribution=entry.record.distribution,
-                    source=source,
+                    f"its adapter calls itself {outcome.name!r}. Tell its authors, or use backend='cpu'."
                 )
+                return self._error(BackendLoadError, text, source, backend=name, distribution=entry.record.distribution)
         reasons = self._refusals(owner)
         seen = ""
         if owner.distributions:
-            likely = unrecognised(self._host, self._registry.group, *owner.distributions, distributions_only=True)
-            seen = "".join(f" {sentence}" for sentence in likely)
+            found = unrecognised(self._host, self._registry.group, *owner.distributions, distributions_only=True)
+            seen = "".join(f" {sentence}" for sentence in found)
         for distribution in owner.distributions:
             version = installed_version(distribution)
             if version is not None:
-                error = BackendNotInstalledError(
+                text = (
                     f"Backend {name!r} is not available: {distribution} {version} is installed, but does not provide "
-                    f"it.{reasons or seen} Try: pip install --upgrade {distribution}",
-                    host=self._host,
-                    backend=name,
-                    distribution=distribution,
-                    source=source,
+                    f"it.{reasons or seen} Try: pip install --upgrade {distribution}"
                 )
+                about = {"backend": name, "distribution": distribution}
+                error = self._error(BackendNotInstalledError, text, source, **about)
                 error.installed = version
                 return error
+        first = next(iter(owner.distributions), None)
         if seen.endswith(RESTART):
             hint = ""
-        elif owner.distributions:
-            hint = f" Install it with: pip install {owner.distributions[0]}"
+        elif first is not None:
+            hint = f" Install it with: pip install {first}"
         else:
             hint = f" The documentation of {self._host} says which package provides it."
-        return BackendNotInstalledError(
-            f"Backend {name!r} is known to {self._host} but not installed.{reasons}{seen}{hint}",
-            host=self._host,
-            backend=name,
-            distribution=owner.distributions[0] if owner.distributions else None,
-            source=source,
-        )
+        text = f"Backend {name!r} is known to {self._host} but not installed.{reasons}{seen}{hint}"
+        return self._error(BackendNotInstalledError, text, source, backend=name, distribution=first)
 
     def _refusals(self, owner: TrustedBackend) -> str:
         """Say which entry points seem to be the trusted backend without being it."""
