@@ -275,21 +275,20 @@ def test_what_a_stand_in_leaves_open_counts_as_met_with_the_right_distribution()
     assert trust.claims(RegisteredRecord("official", object(), distribution="Fast_Pkg")) == (fast,)
     assert trust.claims(RegisteredRecord("any", object(), distribution="Fast_Pkg")) == ()
     assert trust.claims(RegisteredRecord("any", object(), distribution="evil")) == ()
-    assert list(fast.mismatches(RegisteredRecord("any", object(), distribution="fast-pkg", value="c:d"))) == [
-        "its entry point is 'any' and not 'official'",
-        "it refers to 'c:d' and not to 'a:b'",
-        "its module 'c' is not within 'a'",
-    ]
+    assert fast.why_not(RegisteredRecord("any", object(), distribution="fast-pkg", value="c:d")) == (
+        "its entry point is 'any' and not 'official'; it refers to 'c:d' and not to 'a:b'; "
+        "its module 'c' is not within 'a'"
+    )
 
 
 def test_what_is_left_open_is_told_as_unknown():  # 3.3, 8.3
     checks = {"entrypoint": "official", "object_ref": "a:b", "module_prefix": "a"}
     (fast,) = Trust({"fast": checks}, None).trusted
-    unknown = ["its entry point is unknown", "what it refers to is unknown"]
-    assert list(fast.mismatches(RegisteredRecord("", object(), distribution="d"))) == unknown
+    unknown = "its entry point is unknown; what it refers to is unknown"
+    assert fast.why_not(RegisteredRecord("", object(), distribution="d")) == unknown
     (plain,) = Trust({"fast": {"package": "p"}}, None).trusted
-    evil = ["it comes from distribution 'd' and not from 'p'"]
-    assert list(plain.mismatches(RegisteredRecord("", object(), distribution="d"))) == evil
+    evil = "it comes from distribution 'd' and not from 'p'"
+    assert plain.why_not(RegisteredRecord("", object(), distribution="d")) == evil
 
 
 def test_a_refused_name_says_which_check_failed():  # 3.3

@@ -192,6 +192,6 @@ class Errors:
             for entry in self._registry.known_entries()
             if owner not in entry.claims
             and (trust.impersonates(entry.record) is owner or owner.from_distribution(entry.record))
-            if (why := "; ".join(owner.mismatches(entry.record)))
+            if (why := owner.why_not(entry.record))
         ]
         return "".join(refused[:_REFUSALS_SHOWN])

@@ -131,7 +131,7 @@ class Registry:
         """Say why an entry point is not even imported: everything that metadata can tell is checked here."""
         holder = None if claims else self.trust.impersonates(record)
         if holder is not None:
-            why = "; ".join(holder.mismatches(record)) or f"its entry point is {record.name!r} and not {holder.name!r}"
+            why = holder.why_not(record) or f"its entry point is {record.name!r} and not {holder.name!r}"
             return f"the name {record.name!r} is reserved for the trusted backend {holder.name!r}, and {why}"
         if self._refuse_untrusted and not any(claim.verifiable for claim in claims):
             return f"the host uses trusted backends only, and {UNVERIFIABLE if claims else UNLISTED}"

@@ -22,19 +22,11 @@ if TYPE_CHECKING:
     from scverse_backends._discovery.entry_points import EntryPointRecord
 
 _SPELLINGS = {
-    "package": "distributions",
-    "packages": "distributions",
-    "distribution": "distributions",
-    "distributions": "distributions",
-    "entrypoint": "entrypoints",
-    "entrypoints": "entrypoints",
-    "object_ref": "object_refs",
-    "object_refs": "object_refs",
-    "module_prefix": "module_prefixes",
-    "module_prefixes": "module_prefixes",
+    **dict.fromkeys(("package", "packages", "distribution", "distributions"), "distributions"),
+    **dict.fromkeys(("entrypoint", "entrypoints"), "entrypoints"),
+    **dict.fromkeys(("object_ref", "object_refs"), "object_refs"),
+    **dict.fromkeys(("module_prefix", "module_prefixes"), "module_prefixes"),
 }
-# The install hint names the first configured distribution; "package" is how hosts say which one they mean.
-_ORDER = {spelling: position for position, spelling in enumerate(("package", "packages"))}
 
 
 class TrustedBackend:
@@ -67,15 +59,12 @@ class TrustedBackend:
             normalize_distribution(name) for name in self.distributions
         }
 
-    def mismatches(self, record: EntryPointRecord) -> Iterator[str]:
-        """Say, for every kind of check that is configured and not met, what was found instead."""
-        return (sentence for _, _, sentence in self._mismatches(record))
+    def why_not(self, record: EntryPointRecord) -> str:
+        """Say what tells an entry point from this backend's; nothing where every check is met."""
+        return "; ".join(sentence for _, _, sentence in self.mismatches(record))
 
-    def unmet(self, record: EntryPointRecord) -> Iterator[tuple[str, str]]:
-        """Return each kind of check that is not met, with the value that the host would have to list for it."""
-        return ((kind, found) for kind, found, _ in self._mismatches(record) if found)
-
-    def _mismatches(self, record: EntryPointRecord) -> Iterator[tuple[str, str, str]]:
+    def mismatches(self, record: EntryPointRecord) -> Iterator[tuple[str, str, str]]:
+        """Yield each kind of check that is not met, the value that would meet it if the host listed it, a sentence."""
         if self.distributions and not self.from_distribution(record):
             distribution = record.distribution or ""
             found = f"distribution {distribution!r}" if distribution else "an unknown distribution"
@@ -161,7 +150,7 @@ class Trust:
     def mismatch(self, label: str, record: EntryPointRecord) -> str:
         """Say which checks tell an entry point from the trusted backend whose label its adapter bears."""
         holder = self._owners.get(fold(label))
-        found = "" if holder is None or record.by_hand else "; ".join(holder.mismatches(record))
+        found = "" if holder is None or record.by_hand else holder.why_not(record)
         return f", and {found}" if found else ""
 
     def claims(self, record: EntryPointRecord) -> tuple[TrustedBackend, ...]:
@@ -198,8 +187,9 @@ def _parse_trusted(configured: Mapping[str, Mapping[str, object]] | None) -> Ite
         _check_label(name, "trusted_backends")
         aliases: tuple[str, ...] = ()
         checks: dict[str, tuple[str, ...]] = {}
-        items = list(_items(entry, where))
-        for key, value in sorted(items, key=lambda item: _ORDER.get(item[0], len(_ORDER))):
+        # The install hint names the first distribution; "package" is how hosts say which one they mean.
+        items = sorted(_items(entry, where), key=lambda item: (item[0] != "package", item[0] != "packages"))
+        for key, value in items:
             if key == "aliases":
                 aliases = _strings(value, f"{where}['aliases']", one_may_stand_alone=False)
                 for alias in aliases:
@@ -209,8 +199,7 @@ def _parse_trusted(configured: Mapping[str, Mapping[str, object]] | None) -> Ite
                 texts = _strings(value, f"{where}[{key!r}]")
                 for text in texts:
                     _check_value(kind, text, f"{where}[{key!r}]")
-                parse = _NORMALIZERS.get(kind, str)
-                values = tuple(parse(text) for text in texts)
+                values = map(_NORMALIZERS.get(kind, str), texts)
                 checks[kind] = tuple(dict.fromkeys((*checks.get(kind, ()), *values)))
             else:
                 likely = suggestions(key, (*_SPELLINGS, "aliases"))
@@ -229,7 +218,8 @@ _NORMALIZERS: dict[str, Callable[[str], str]] = {"object_refs": normalize_refere
 def _check_value(kind: str, text: str, where: str) -> None:
     """Refuse what no entry point could ever match: a slip there would lock the backend out without a word."""
     if kind == "distributions":
-        if not (_is_letters_and_digits(text[0] + text[-1] + "".join(char for char in text if char not in "-_."))):
+        letters = text[0] + text[-1] + "".join(char for char in text if char not in "-_.")
+        if not (letters.isascii() and letters.isalnum()):
             raise ValueError(f"{where}: {text!r} cannot be the name of a distribution.")
     elif kind == "object_refs":
         module, colon, attribute = text.partition("[")[0].partition(":")
@@ -237,10 +227,6 @@ def _check_value(kind: str, text: str, where: str) -> None:
             raise ValueError(f"{where}: {text!r} is not of the form 'module:object'.")
     elif kind == "module_prefixes" and not _is_dotted_name(_without_dot(text)):
         raise ValueError(f"{where}: {text!r} is not the dotted name of a module.")
-
-
-def _is_letters_and_digits(text: str) -> bool:
-    return text.isascii() and text.isalnum()
 
 
 def _is_dotted_name(text: str) -> bool:

@@ -58,7 +58,7 @@ def _to_be_imported(module: str, error: BaseException) -> str:
 def _to_be_recognised(entry: Entry, owner: TrustedBackend) -> str:
     """Say what the host would have to list for an entry point to be the trusted backend whose name it bears."""
     record = entry.record
-    wanted = ", ".join(f"{found!r} in {kind}" for kind, found in owner.unmet(record))
+    wanted = ", ".join(f"{found!r} in {kind}" for kind, found, _ in owner.mismatches(record) if found)
     if owner.distributions and not owner.from_distribution(record):
         return f"Give the backend a name of its own. If it is {owner.name!r}, ask the host to list {wanted}."
     return f"Ask the host to list {wanted} of trusted_backends[{owner.name!r}], or change what does not match."
