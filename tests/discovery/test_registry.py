@@ -86,7 +86,6 @@ def test_a_loser_of_the_race_takes_the_first_outcome(make):  # 2.9
         aliases=(),
         adapter=Adapter("fast"),
         record=RegisteredRecord("fast", None),
-        trusted=False,
         untrusted_reason="",
     )
     races = []

@@ -44,7 +44,6 @@ class Backend:
         aliases: tuple[str, ...],
         adapter: Any,
         record: EntryPointRecord,
-        trusted: bool,
         untrusted_reason: str | None,
     ) -> None:
         self.name = name
@@ -52,7 +51,7 @@ class Backend:
         self.adapter = adapter
         self.record = record
         self.distribution = record.distribution
-        self.trusted = trusted
+        self.trusted = untrusted_reason is None
         self.untrusted_reason = untrusted_reason
 
     def __repr__(self) -> str:
@@ -100,10 +99,8 @@ def load(
 
     Parameters
     ----------
-    record
-        The entry point.
-    trust
-        The host's configuration, which decides about names.
+    record, trust
+        The entry point, and the host's configuration, which decides about names.
     claims
         The trusted backends that the entry point's metadata has been verified for.
     share
@@ -185,47 +182,37 @@ def _identify(
     refusal = trust.refusal(name, owner)
     if refusal is not None:
         return Failure(f"its name {name!r} {refusal}{trust.mismatch(name, record)}", refused=True), []
-    notices: list[Notice] = []
     canonical = name if owner is None else owner.name
     record.learn_name(canonical)
-    accepted = _aliases(record, trust, owner, aliases, notices)
+    accepted, ignored = _aliases(record.origin, trust, owner, aliases)
     reason: str | None = UNLISTED
     if owner is not None:
         accepted = [*owner.aliases, *accepted]
         reason = None if owner.verifiable else UNVERIFIABLE
-    return (
-        Backend(
-            name=canonical,
-            aliases=tuple(dict.fromkeys(alias for alias in accepted if alias != canonical)),
-            adapter=adapter,
-            record=record,
-            trusted=reason is None,
-            untrusted_reason=reason,
-        ),
-        notices,
+    backend = Backend(
+        name=canonical,
+        aliases=tuple(dict.fromkeys(alias for alias in accepted if alias != canonical)),
+        adapter=adapter,
+        record=record,
+        untrusted_reason=reason,
     )
+    return backend, [Notice(BackendLoadWarning, ignored)] if ignored else []
 
 
-def _aliases(
-    record: EntryPointRecord, trust: Trust, owner: TrustedBackend | None, aliases: Any, notices: list[Notice]
-) -> list[str]:
-    """Return the usable aliases; the seed's contract admits a list, tuple or set of strings."""
-    origin = record.origin
+def _aliases(origin: str, trust: Trust, owner: TrustedBackend | None, aliases: Any) -> tuple[list[str], str]:
+    """Return the usable aliases, and what to say of the others: the contract asks for a list, tuple or set."""
     try:
         if not isinstance(aliases, COLLECTIONS):
             given = _quoted(aliases).strip() or type(aliases).__name__
             wanted = "they must be a list, tuple or set"
-            message = f"The aliases of {origin} are ignored: {wanted}, not {given}. Tell its authors."
-            notices.append(Notice(BackendLoadWarning, message))
-            return []
+            return [], f"The aliases of {origin} are ignored: {wanted}, not {given}. Tell its authors."
         values: list[object] = list(aliases)
         if isinstance(aliases, SETS):
             values.sort(key=lambda alias: as_text(alias) or "")
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - a foreign container or element.
-        notices.append(Notice(BackendLoadWarning, f"The aliases of {origin} are ignored: {describe_error(error)}."))
-        return []
+        return [], f"The aliases of {origin} are ignored: {describe_error(error)}."
     accepted: dict[str, None] = {}
     ignored: list[str] = []
     for value in values:
@@ -235,11 +222,9 @@ def _aliases(
             accepted[alias] = None
         else:
             ignored.append(f"{_quoted(value) or 'one '}{wrong}")
-    if ignored:
-        shown = "; ".join(ignored[:_ALIASES_SHOWN])
-        more = f"; and {len(ignored) - _ALIASES_SHOWN} more" if len(ignored) > _ALIASES_SHOWN else ""
-        notices.append(Notice(BackendLoadWarning, f"Aliases of {origin} are ignored: {shown}{more}. Tell its authors."))
-    return list(accepted)
+    shown = "; ".join(ignored[:_ALIASES_SHOWN])
+    more = f"; and {len(ignored) - _ALIASES_SHOWN} more" if len(ignored) > _ALIASES_SHOWN else ""
+    return list(accepted), f"Aliases of {origin} are ignored: {shown}{more}. Tell its authors." if ignored else ""
 
 
 def _quoted(value: object) -> str:
