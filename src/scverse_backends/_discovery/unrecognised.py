@@ -12,7 +12,6 @@ from scverse_backends._foundation.labels import listing, normalize_distribution
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
     from typing import Any
 
 RESTART = "restart Python."
@@ -44,80 +43,52 @@ def unrecognised(host: str, group: str, *names: str, distributions_only: bool = 
     """
     wanted = {normalize_distribution(name) for name in names}
     # Those of a name are found by the names of folders; of all others, only the entry points are read.
-    looks = [_Look(one, folder, host, group, wanted, is_named=True) for one, folder in _named(wanted)]
-    if not distributions_only:
-        looks += (_Look(one, folder, host, group, wanted, is_named=False) for one, folder in all_distributions())
-    found: dict[str, str] = {}
-    for look in looks:
-        sentence = look.sentence()
-        if sentence is not None and (name := look.name) is not None:
-            found.setdefault(name, sentence)
-    return tuple(found.values())[:_SHOWN]
+    named = all_distributions(*sorted(wanted)) if wanted else ()
+    others = () if distributions_only else all_distributions()
+    sentences: dict[str, str] = {}
+    for found, is_named in ((named, True), (others, False)):
+        for distribution, folder in found:
+            why = _why(distribution, folder, host, group, wanted, is_named=is_named)
+            # Read last, since it costs the parsing of a file. What interrupted installations leave has no name.
+            name = None if why is None else told(distribution, "name", "Name")
+            if why is not None and name is not None:
+                sentences.setdefault(name, f"{why[0]} {name!r} {why[1]}")
+    return tuple(sentences.values())[:_SHOWN]
 
 
-def _named(wanted: set[str]) -> Iterable[tuple[Any, str | None]]:
-    return all_distributions(*sorted(wanted)) if wanted else ()
+def _why(
+    distribution: Any, folder: str | None, host: str, group: str, wanted: set[str], *, is_named: bool
+) -> tuple[str, str] | None:
+    """Say what keeps a distribution from the host that seems to be meant for it: the words around its name."""
 
-
-class _Look:
-    """One look at one distribution."""
-
-    def __init__(
-        self, distribution: Any, folder: str | None, host: str, group: str, wanted: set[str], *, is_named: bool
-    ) -> None:
-        self._distribution = distribution
-        self._folder = folder
-        self._host = host
-        self._group = group
-        self._wanted = wanted
-        self._is_named = is_named
-
-    @property
-    def name(self) -> str | None:
-        """The distribution's name, which costs the parsing of a file; what interrupted installations leave has none."""
-        return told(self._distribution, "name", "Name")
-
-    def sentence(self) -> str | None:
-        """Say what keeps it from reaching the host, if it seems to be meant for it."""
-        groups = self._groups()
-        ours = self._meant(groups.get(self._group, []))
-        if self._folder is not None:
-            where = f"is in {self._folder}, which this process does not search"
-            return f"Distribution {self.name!r} {where}: {RESTART}" if ours else None
-        if ours:
-            return None
-        for theirs, names in groups.items():
-            meant = self._meant(names)
-            if meant and _resembles(theirs, self._group, loosely=bool(self._wanted)):
-                return (
-                    f"Distribution {self.name!r} registers {listing(meant)} under the group {theirs!r}, but "
-                    f"{self._host} looks under {self._group!r}. Correct its pyproject.toml, then {_AGAIN}."
-                )
-        waiting = self._meant(list(_in_project(self._distribution, self._group)))
-        if waiting:
-            return (
-                f"The pyproject.toml of distribution {self.name!r} registers {listing(waiting)} under {self._group!r}, "
-                f"but was changed after it was installed. Install it again, although it is an editable install."
-            )
-        if self._is_named:
-            return (
-                f"Distribution {self.name!r} registers nothing under the group {self._group!r}. If it should, add that "
-                f"to its pyproject.toml, then {_AGAIN}."
-            )
-        return None
-
-    def _groups(self) -> dict[str, list[str]]:
-        read: Any = safely(lambda: [(str(point.group), str(point.name)) for point in self._distribution.entry_points])
-        groups: dict[str, list[str]] = {}
-        for group, name in read or ():
-            groups.setdefault(group, []).append(name)
-        return groups
-
-    def _meant(self, names: list[str]) -> list[str]:
-        """Return which entry points may be what is looked for."""
-        if self._is_named or not self._wanted:
+    def meant(names: list[str]) -> list[str]:
+        if is_named or not wanted:
             return names
-        return [name for name in names if normalize_distribution(name) in self._wanted]
+        return [name for name in names if normalize_distribution(name) in wanted]
+
+    groups: dict[str, list[str]] = {}
+    read: Any = safely(lambda: [(str(point.group), str(point.name)) for point in distribution.entry_points], ())
+    for theirs, name in read:
+        groups.setdefault(theirs, []).append(name)
+    ours = meant(groups.get(group, []))
+    if folder is not None:
+        return ("Distribution", f"is in {folder}, which this process does not search: {RESTART}") if ours else None
+    if ours:
+        return None
+    for theirs, names in groups.items():
+        found = meant(names)
+        if found and _resembles(theirs, group, loosely=bool(wanted)):
+            what = f"registers {listing(found)} under the group {theirs!r}, but {host} looks under {group!r}"
+            return "Distribution", f"{what}. Correct its pyproject.toml, then {_AGAIN}."
+    waiting = meant(_in_project(distribution, group))
+    if waiting:
+        what = f"registers {listing(waiting)} under {group!r}, but was changed after it was installed"
+        again = "Install it again, although it is an editable install"
+        return "The pyproject.toml of distribution", f"{what}. {again}."
+    if is_named:
+        what = f"registers nothing under the group {group!r}"
+        return "Distribution", f"{what}. If it should, add that to its pyproject.toml, then {_AGAIN}."
+    return None
 
 
 def _resembles(theirs: str, ours: str, *, loosely: bool) -> bool:
@@ -139,19 +110,19 @@ def _letters(text: str) -> str:
     return "".join(character for character in text.lower() if character.isalnum())
 
 
-def _in_project(distribution: Any, group: str) -> Iterator[str]:
-    """Yield what the project behind an editable install registers today, as its pyproject.toml has it."""
+def _in_project(distribution: Any, group: str) -> list[str]:
+    """Return what the project behind an editable install registers today, as its pyproject.toml has it."""
     origin = editable_origin(distribution)
     if origin is None:
-        return
+        return []
+    import tomllib
+    from pathlib import Path
     from urllib.parse import urlsplit
     from urllib.request import url2pathname
 
-    def read() -> Any:
-        import tomllib
+    def read() -> list[str]:
+        project = tomllib.loads(Path(url2pathname(urlsplit(origin).path), "pyproject.toml").read_text("utf-8"))
+        return list(project["project"]["entry-points"][group])
 
-        with open(url2pathname(urlsplit(origin).path) + "/pyproject.toml", "rb") as file:  # noqa: PTH123 - as above.
-            return list(tomllib.load(file)["project"]["entry-points"][group])
-
-    names: Any = safely(read)
-    yield from names or ()
+    names: list[str] = safely(read, [])
+    return names
