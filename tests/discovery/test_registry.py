@@ -47,7 +47,7 @@ def make(monkeypatch, changes):
 def test_nothing_is_listed_before_it_is_needed(make):  # 2.1
     registry = make(point("fast", Adapter("fast")))
     assert registry.known_entries() == ()
-    assert registry.metadata_problems == ()
+    assert registry.listing.problems == ()
     assert list(notices(registry)) == []
     assert [entry.record.name for entry in registry.entries()] == ["fast"]
     assert registry.entries()[0].outcome is None
@@ -167,7 +167,7 @@ def test_registered_adapters_come_last_and_go(make):  # 2.10
     assert registry.find("fast").name == "fast"
     assert [one.record.name for one in registry.entries()] == ["fast", "mine"]
     registry.remove(entry)
-    assert registry.registered() == ()
+    assert registry.registered == ()
 
 
 def test_instances_of_classes_that_are_gone_are_forgotten(make):

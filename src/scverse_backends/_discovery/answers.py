@@ -33,6 +33,11 @@ class Entry:
         self.loading: set[int] = set()
 
     @property
+    def name(self) -> str:
+        """The backend's name as far as it is known: before it is loaded, that of the entry point."""
+        return self.outcome.name if isinstance(self.outcome, Backend) else self.record.name
+
+    @property
     def loading_here(self) -> bool:
         """Whether this very thread is loading it, so that it counts as not found."""
         return get_ident() in self.loading

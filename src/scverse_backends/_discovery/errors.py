@@ -83,7 +83,7 @@ class Errors:
         told += [did_you_mean(likely).strip(), self._available_text()]
         if failed:
             told.append(f"It may be a name of {listing(failed)}, which failed to load: settings.backends() shows why.")
-        told += [f"Installed metadata is broken: {text}." for text in self._registry.metadata_problems[:1]]
+        told += [f"Installed metadata is broken: {text}." for text in self._registry.listing.problems[:1]]
         if not provided:
             told += unrecognised(self._host, self._registry.group, name)
         text = " ".join(filter(None, told))

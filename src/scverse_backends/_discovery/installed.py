@@ -27,37 +27,35 @@ _METADATA_FILES = ("METADATA", "PKG-INFO", "")
 
 
 class Listing:
-    """The records of one group, and the function that listed them."""
+    """The records of one group, and the function that listed them: none where nothing has been listed yet."""
 
-    __slots__ = ("_listed_with", "is_complete", "problems", "records")
+    __slots__ = ("_listed_with", "is_complete", "is_patched", "problems", "records")
 
     def __init__(
         self,
-        records: tuple[EntryPointRecord, ...],
-        problems: tuple[str, ...],
-        listed_with: object,
+        records: tuple[EntryPointRecord, ...] = (),
+        problems: tuple[str, ...] = (),
+        listed_with: object = None,
         *,
         is_complete: bool = True,
+        is_patched: bool = False,
     ) -> None:
         self.records = records
         self.problems = problems
         self.is_complete = is_complete
         """Whether all that is installed was looked at, so that what is not listed is not there."""
         self._listed_with = listed_with
+        self.is_patched = is_patched
+        """Whether it was another function than the standard library's, which may be there for a moment only."""
 
     def is_current(self) -> bool:
         """Whether the listing function is still the one that made this listing (hosts' tests patch it)."""
         # Calls ask this, and calls run no import statement.
-        return getattr(sys.modules.get("importlib.metadata"), "entry_points", None) is self._listed_with
-
-    @property
-    def is_patched(self) -> bool:
-        """Whether somebody put another function in the place of the standard library's, perhaps for a moment only."""
-        return _is_patched(self._listed_with)
+        now = getattr(sys.modules.get("importlib.metadata"), "entry_points", None)
+        return now is not None and now is self._listed_with
 
 
-def _is_patched(list_group: object) -> bool:
-    return getattr(list_group, "__module__", None) != "importlib.metadata"
+NOTHING_LISTED = Listing()
 
 
 def list_entry_points(group: str) -> Listing:
@@ -69,6 +67,7 @@ def list_entry_points(group: str) -> Listing:
     import importlib.metadata
 
     list_group: Callable[..., Iterable[Any]] = importlib.metadata.entry_points
+    is_patched = getattr(list_group, "__module__", None) != "importlib.metadata"
     problems: list[str] = []
     found: list[Any] = []
     worse: str | None = None
@@ -79,7 +78,7 @@ def list_entry_points(group: str) -> Listing:
         # Where no single file is to blame, backends may be missing for a reason that nobody would hear of.
         if worse is not None or not problems:
             problems.append(f"the installed distributions cannot be listed ({worse or error}). Backends may be missing")
-    elif not _is_patched(list_group):
+    elif not is_patched:
         found = [point for point in found if not _is_remnant(foreign_attribute(point, "dist"))]
         _collect(found, _hidden, group=group, seen=tuple(found))
     records: list[EntryPointRecord] = []
@@ -87,7 +86,7 @@ def list_entry_points(group: str) -> Listing:
         name = as_text(foreign_attribute(entry_point, "name"))
         if name is not None:
             records.append(_record(name, entry_point))
-    return Listing(tuple(records), tuple(problems), list_group, is_complete=worse is None)
+    return Listing(tuple(records), tuple(problems), list_group, is_complete=worse is None, is_patched=is_patched)
 
 
 def _record(name: str, entry_point: Any) -> EntryPointRecord:

@@ -18,7 +18,7 @@ _REMOVING = ("uninstall", "unregister or uninstall", "unregister")
 
 def notices(registry: Registry) -> Iterator[Notice]:
     """Yield everything worth a warning of what has been listed and loaded so far."""
-    for text in registry.metadata_problems:
+    for text in registry.listing.problems:
         yield Notice(BackendLoadWarning, f"Installed metadata is broken: {text}.")
     for entry in registry.known_entries():
         yield from entry.notices
@@ -40,7 +40,7 @@ def claimed_twice(registry: Registry, names: Iterable[str]) -> Iterator[Notice]:
 
 def _conflict(registry: Registry, label: str, winner: Entry, loser: Entry) -> Notice:
     verb = "holds it, although it cannot be loaded" if winner.failed else "answers to it"
-    by_hand = sum(entry in registry.registered() for entry in (winner, loser))
+    by_hand = sum(entry in registry.registered for entry in (winner, loser))
     return Notice(
         BackendConflictWarning,
         f"Both {winner.record.origin} and {loser.record.origin} claim the backend name {label!r}. "

@@ -13,7 +13,7 @@ from _thread import RLock, get_ident
 
 from scverse_backends._discovery.adapters import UNLISTED, UNVERIFIABLE, Backend, Failure, load
 from scverse_backends._discovery.answers import NO_ANSWERS, Answers, Entry, in_order, rank
-from scverse_backends._discovery.installed import Installed, forget_finder_caches, list_entry_points
+from scverse_backends._discovery.installed import NOTHING_LISTED, Installed, forget_finder_caches, list_entry_points
 from scverse_backends._foundation import log
 from scverse_backends._foundation.labels import normalize_distribution
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from scverse_backends._discovery.adapters import Notice
     from scverse_backends._discovery.entry_points import EntryPointRecord
-    from scverse_backends._discovery.installed import Listing
     from scverse_backends._discovery.trust import Trust, TrustedBackend
 
 
@@ -42,9 +41,10 @@ class Registry:
         self._on_change = on_change
         # Reentrant, since a signal handler or a finalizer may call anything anywhere.
         self._lock = RLock()
-        self._listing: Listing | None = None
+        self.listing = NOTHING_LISTED
         self._listed: tuple[Entry, ...] = ()
-        self._registered: tuple[Entry, ...] = ()
+        self.registered: tuple[Entry, ...] = ()
+        """The entries of adapters that were registered by hand."""
         self._shared: list[tuple[type, Any]] = []
         self._answers = NO_ANSWERS
         self._installed = Installed()
@@ -57,13 +57,13 @@ class Registry:
 
     def entries(self) -> tuple[Entry, ...]:
         """Return every known entry point, in the order of the listing; lists on first use."""
-        if self._listing is None or not self._listing.is_current():
+        if not self.listing.is_current():
             self._list()
-        return self._listed + self._registered
+        return self._listed + self.registered
 
     def known_entries(self) -> tuple[Entry, ...]:
         """Return what has been listed so far, without listing."""
-        return self._listed + self._registered
+        return self._listed + self.registered
 
     def provider(self, name: str) -> tuple[str, str | None] | None:
         """Return the distribution and version that a selected backend comes from, as far as is known already.
@@ -71,9 +71,7 @@ class Registry:
         Nothing is listed or loaded for it. ``None`` where no distribution provides the backend.
         """
         for entry in self.known_entries():
-            outcome = entry.outcome
-            found = outcome.name if isinstance(outcome, Backend) else entry.record.name
-            if found == name and entry.record.distribution is not None:
+            if entry.name == name and entry.record.distribution is not None:
                 return entry.record.distribution, entry.record.version
         return None
 
@@ -97,11 +95,11 @@ class Registry:
 
     def _list(self) -> bool:
         """List, and publish; what is loaded and still there stays loaded. Says whether there is something new."""
-        before = self._listing
+        before = self.listing
         listing = list_entry_points(self.group)
         fresh = [self._entry(record) for record in listing.records if not self._is_replaced(record)]
         with self._lock:
-            if before is None and self._listing is not None and self._listing.is_current():
+            if before is NOTHING_LISTED and self.listing.is_current():
                 return True  # Another thread made the first listing in the meantime, and may have loaded from it.
             gone = list(self._listed)
             matched = [(entry, _taken(gone, entry)) for entry in fresh]
@@ -111,11 +109,11 @@ class Registry:
             gone = gone if listing.is_complete else []
             # The records first: who sees the listing takes them for complete.
             self._listed = (*(_kept(entry, known) for entry, known in matched), *missed)
-            self._listing = listing
+            self.listing = listing
             self._answers = NO_ANSWERS
         log.debug("%d entry points in group %r, new ones: %s", len(fresh), self.group, came)
         # What answered before may have gone, and what came may have a better right to a name.
-        if (came or gone) and (before is not None or self._registered):
+        if (came or gone) and (before is not NOTHING_LISTED or self.registered):
             self.revision += 1
             self._on_change()
         return came
@@ -136,21 +134,6 @@ class Registry:
         if self._refuse_untrusted and not any(claim.verifiable for claim in claims):
             return f"the host uses trusted backends only, and {UNVERIFIABLE if claims else UNLISTED}"
         return None
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether the last listing came to its end."""
-        return self._listing is None or self._listing.is_complete
-
-    @property
-    def is_patched(self) -> bool:
-        """Whether what is listed may be there for the length of a test only."""
-        return self._listing is not None and self._listing.is_patched
-
-    @property
-    def metadata_problems(self) -> tuple[str, ...]:
-        """What could not be read when the installed metadata was listed."""
-        return self._listing.problems if self._listing is not None else ()
 
     # -- loading -----------------------------------------------------------------------------------------------------
 
@@ -197,7 +180,9 @@ class Registry:
             entry.notices = notices
             entry.failed_in = failed_in
         if isinstance(result, Failure):
-            _log_failure(entry, result)
+            log.warning("%s gives no backend: %s", entry.record.origin, result.text)
+            if result.traceback:
+                log.debug("%s: %s", entry.record.origin, result.traceback)
         # A failure is news too: it holds the name, which somebody else may have answered to while it was loading.
         if announce:
             self._on_change()
@@ -301,39 +286,33 @@ class Registry:
     def add(self, entry: Entry) -> None:
         """Make an entry known that was read."""
         with self._lock:
-            self._registered += (entry,)
+            self.registered += (entry,)
             self.revision += 1
         self._on_change()
 
     def remove(self, entry: Entry) -> None:
         """Take a registered adapter out again."""
         with self._lock:
-            self._registered = tuple(one for one in self._registered if one is not entry)
+            self.registered = tuple(one for one in self.registered if one is not entry)
             self.revision += 1
             self._forget_unused_instances()
             self._answers = NO_ANSWERS
         self._on_change()
 
     def _forget_unused_instances(self) -> None:
-        used = [
-            entry.outcome.adapter for entry in self._listed + self._registered if isinstance(entry.outcome, Backend)
-        ]
+        used = [entry.outcome.adapter for entry in self._listed + self.registered if isinstance(entry.outcome, Backend)]
         self._shared = [pair for pair in self._shared if any(pair[1] is adapter for adapter in used)]
-
-    def registered(self) -> tuple[Entry, ...]:
-        """Return the entries of adapters that were registered by hand."""
-        return self._registered
 
     def snapshot(self) -> Callable[[], None]:
         """Return a function that brings back what is known now."""
         with self._lock:
-            listing, listed, registered, shared = self._listing, self._listed, self._registered, list(self._shared)
+            listing, listed, registered, shared = self.listing, self._listed, self.registered, list(self._shared)
             replaced = self.replaced
             outcomes = [(entry, entry.outcome, entry.notices) for entry in listed + registered]
 
         def restore() -> None:
             with self._lock:
-                self._listing, self._listed, self._registered, self._shared = listing, listed, registered, shared
+                self.listing, self._listed, self.registered, self._shared = listing, listed, registered, shared
                 self.replaced = replaced
                 self.revision += 1
                 self._answers = NO_ANSWERS
@@ -364,10 +343,3 @@ def _kept(entry: Entry, known: Entry | None) -> Entry:
     A fresh record reads its distribution's version when asked; an upgrade may have removed what an old one would read.
     """
     return known if known is not None and (known.loading or known.outcome is not None) else entry
-
-
-def _log_failure(entry: Entry, failure: Failure) -> None:
-    origin = entry.record.origin
-    log.warning("%s gives no backend: %s", origin, failure.text)
-    if failure.traceback:
-        log.debug("%s: %s", origin, failure.traceback)

@@ -73,7 +73,7 @@ class Resolver:
     @property
     def is_lasting(self) -> bool:
         """Whether what a name stands for may be kept for the next call without being looked up."""
-        return not self._registry.is_patched
+        return not self._registry.listing.is_patched
 
     # -- selections --------------------------------------------------------------------------------------------------
 
@@ -88,7 +88,12 @@ class Resolver:
             If a name cannot be selected; see the subclasses.
         """
         if isinstance(value, str):
-            name = self._canonical(plain(value), source, used=used)
+            name = plain(value)
+            if name != CPU:
+                backend = self.backend(name, source)
+                if used:
+                    self.note_use(backend)
+                name = backend.name
             return self._interned((name,), is_order=False)
         if isinstance(value, _ORDERS):
             return self._order(value, source)
@@ -96,14 +101,6 @@ class Resolver:
 
     def _interned(self, names: tuple[str, ...], *, is_order: bool) -> Choice:
         return self._choices.setdefault((names, is_order), Choice(names, is_order=is_order))
-
-    def _canonical(self, name: str, source: str, *, used: bool) -> str:
-        if name == CPU:
-            return CPU
-        backend = self.backend(name, source)
-        if used:
-            self.note_use(backend)
-        return backend.name
 
     def _order(self, values: Sequence[object], source: str) -> Choice:
         names: list[str] = []
@@ -244,7 +241,7 @@ class Resolver:
 
     def load_all(self) -> None:
         """Load everything, for who asks for a listing; what was not there before may have come since."""
-        if self._in_vain or not self._registry.is_complete:
+        if self._in_vain or not self._registry.listing.is_complete:
             # Whoever looks at what there is may have repaired it, so orders try once more.
             self._second_chances |= {name for name, *_ in self._in_vain}
             self._in_vain.clear()
@@ -338,14 +335,13 @@ class Resolver:
         before = registry.known_entries()
         entry = registry.read(record)
         outcome = entry.outcome
-        if not isinstance(outcome, Backend):
-            text = outcome.text if isinstance(outcome, Failure) else "it is being loaded"
-            cause = outcome.error if isinstance(outcome, Failure) else None
-            raise ValueError(f"The adapter cannot be registered: {text}.") from cause
-        if not any(_adapter_of(known) is outcome.adapter for known in before):
-            taken = [known for known in registry.entries() if _bears(known, outcome.name)]
+        if isinstance(outcome, Failure):
+            raise ValueError(f"The adapter cannot be registered: {outcome.text}.") from outcome.error
+        assert outcome is not None  # What was read is a backend, or says why not.
+        if not any(isinstance(known.outcome, Backend) and known.outcome.adapter is outcome.adapter for known in before):
+            taken = [known for known in registry.entries() if known.name == outcome.name]
             if taken:
-                by_hand = taken[0] in registry.registered()
+                by_hand = taken[0] in registry.registered
                 hint = f"unregister({outcome.name!r}) first" if by_hand else "give the adapter another name"
                 raise ValueError(
                     f"The adapter cannot be registered: {taken[0].record.origin} bears the name {outcome.name!r} "
@@ -363,7 +359,7 @@ class Resolver:
         UnknownBackendError
             If no registered adapter answers to the name.
         """
-        for entry in self._registry.registered():
+        for entry in self._registry.registered:
             outcome = entry.outcome
             # The canonical name is one adapter's only; of an alias, several may have wanted to be the owner.
             if isinstance(outcome, Backend) and (outcome.name == name or self._registry.answers().get(name) is outcome):
@@ -374,12 +370,3 @@ class Resolver:
             host=self.host,
             backend=name,
         )
-
-
-def _bears(entry: Entry, name: str) -> bool:
-    outcome = entry.outcome
-    return outcome.name == name if isinstance(outcome, Backend) else entry.record.name == name
-
-
-def _adapter_of(entry: Entry) -> Any:
-    return entry.outcome.adapter if isinstance(entry.outcome, Backend) else None

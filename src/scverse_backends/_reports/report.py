@@ -134,7 +134,7 @@ def backend_table(host: str, registry: Registry, resolver: Resolver, records: It
     ordered = sorted(records, key=lambda record: (record.attribute, record.name))
     infos = [*_installed(registry, ordered), *_missing(registry, resolver)]
     found = sorted(infos, key=lambda info: (info.name, info.distribution or ""))
-    notes = [f"Installed metadata is broken: {text}." for text in registry.metadata_problems]
+    notes = [f"Installed metadata is broken: {text}." for text in registry.listing.problems]
     if not registry.known_entries():
         notes += unrecognised(host, registry.group)
     return BackendTable(host, found, notes)
