@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from scverse_backends._calls.implementations import scoped_options_of
 from scverse_backends._foundation.foreign import in_a_line
 from scverse_backends._foundation.labels import CPU, listing, problem
@@ -11,6 +13,7 @@ from scverse_backends.exceptions import BackendError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from scverse_backends._calls.decide import Decider
@@ -97,39 +100,26 @@ def explain(decider: Decider, record: Dispatched, backend: object) -> Explanatio
         names: Any = requested
         shown = tuple(map(str, names)) if isinstance(requested, (list, tuple)) else str(requested)
         return Explanation(name, shown, error.source or "argument", None, str(error), (), selection.too_late())
-    steps = _Steps()
-    _walk(decider, record, choice, source, state, steps)
-    sentence, found = steps.sentence(), tuple(steps.found)
-    return Explanation(name, choice.reading, source, steps.executes, sentence, found, selection.too_late())
+    found = list(_steps(decider, record, choice, source, state))
+    # What runs first is what the call comes to, although it may decline the arguments.
+    executes = next((runs or None for _, _, runs in found if runs is not None), None)
+    steps = tuple((of, text) for of, text, _ in found)
+    parts = [
+        f"{'then ' if before.startswith(_MAY_DECLINE) else ''}{of}: {text}"
+        for (_, before), (of, text) in pairwise([("", ""), *steps])
+    ]
+    return Explanation(name, choice.reading, source, executes, "; ".join(parts), steps, selection.too_late())
 
 
-class _Steps:
-    """What the names of a selection come to, one after the other."""
+def _steps(
+    decider: Decider, record: Dispatched, choice: Choice, source: str, state: State
+) -> Iterator[tuple[str, str, str | None]]:
+    """Follow a selection as a call would, up to what surely runs.
 
-    __slots__ = ("executes", "found", "settled")
-
-    def __init__(self) -> None:
-        self.found: list[tuple[str, str]] = []
-        self.executes: str | None = None
-        self.settled = False
-        """Whether it is known what runs, which may still decline the arguments."""
-
-    def add(self, name: str, text: str, *, runs: str | None = None, ends: bool = False) -> None:
-        """Add what a name comes to: what runs then, and whether the call would end here by an error."""
-        if (runs is not None or ends) and not self.settled:
-            self.executes = runs
-            self.settled = True
-        self.found.append((name, text))
-
-    def sentence(self) -> str:
-        """Return the steps in one line."""
-        parts = [f"{name}: {text}" for name, text in self.found]
-        may = [index for index, (_, text) in enumerate(self.found) if text.startswith(_MAY_DECLINE)]
-        return "; ".join(f"then {part}" if index - 1 in may else part for index, part in enumerate(parts))
-
-
-def _walk(decider: Decider, record: Dispatched, choice: Choice, source: str, state: State, steps: _Steps) -> None:
-    """Follow a selection as a call would, up to what surely runs."""
+    Yields each name, what it comes to, and what runs then: nothing (``""``) where the call would raise, ``None`` where
+    the next name decides.
+    """
+    left = list(choice.names)
     try:
         for candidate in decider.routing.candidates(record, choice, source, state, used=False):
             plan = candidate.plan
@@ -140,35 +130,28 @@ def _walk(decider: Decider, record: Dispatched, choice: Choice, source: str, sta
             lacking: list[str] = [] if router is None else router.lacking(record.never_drop)
             missing: list[str] = [] if router is None else router.lacking(record.host_names().required)
             if missing:
-                declines = not set(missing).isdisjoint(record.never_drop)
-                what = f"lacks {listing(missing)}, which every call gives"
-                steps.add(candidate.name, f"{'declines' if declines else 'would raise'}: it {what}", ends=not declines)
-                if declines:
-                    continue
-                for name in choice.names[len(steps.found) :]:
-                    steps.add(name, "not reached")
+                what = f"it lacks {listing(missing)}, which every call gives"
+                if set(missing).isdisjoint(record.never_drop):
+                    yield candidate.name, f"would raise: {what}", ""
+                    yield from ((name, "not reached", None) for name in left[1:])
+                    return
+                yield candidate.name, f"declines: {what}", None
+            elif candidate.runs_host or (plan is not None and plan.can_run is None and not lacking):
+                yield candidate.name, f"{candidate.reason}{added}", candidate.name
+                yield from ((name, "not needed", None) for name in left[1:])
                 return
-            if candidate.runs_host or (plan is not None and plan.can_run is None and not lacking):
-                steps.add(candidate.name, f"{candidate.reason}{added}", runs=candidate.name)
-                for name in choice.names[len(steps.found) :]:
-                    steps.add(name, "not needed")
-                return
-            if plan is not None:
+            elif plan is not None:
                 may = f"{_MAY_DECLINE}, and it lacks {listing(lacking)}" if lacking else _MAY_DECLINE
-                steps.add(candidate.name, f"{may}{added}", runs=candidate.name)
+                yield candidate.name, f"{may}{added}", candidate.name
             else:
-                detail = f" ({_first_line(candidate.problem)})" if candidate.problem is not None else ""
-                steps.add(candidate.name, f"{candidate.reason}{detail}")
+                detail = f" ({str(candidate.problem).partition('\n')[0]})" if candidate.problem is not None else ""
+                yield candidate.name, f"{candidate.reason}{detail}", None
+            del left[0]
     except BackendError as error:
-        steps.add(choice.names[len(steps.found)], f"would raise: {error}", ends=True)
-        for name in choice.names[len(steps.found) :]:
-            steps.add(name, "not reached")
+        yield left[0], f"would raise: {error}", ""
+        yield from ((name, "not reached", None) for name in left[1:])
         return
     if decider.selection.fallback() == "raise":
-        steps.add(CPU, "does not run, since settings.fallback is 'raise'", ends=True)
+        yield CPU, "does not run, since settings.fallback is 'raise'", ""
     else:
-        steps.add(CPU, "runs as fallback", runs=CPU)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
+        yield CPU, "runs as fallback", CPU
