@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from scverse_backends._discovery.answers import Entry
     from scverse_backends._discovery.registry import Registry
     from scverse_backends._discovery.trust import TrustedBackend
+    from scverse_backends._reports.problem import Severity
 
 
 # -- an adapter that gives no backend ----------------------------------------------------------------------------------
@@ -78,31 +79,17 @@ def adapter_problems(
         yield Problem(None, None, "warning", text, advice)
     for label, winner, loser in registry.conflicts():
         if loser is entry:
-            yield Problem(
-                None,
-                None,
-                "error" if label == backend.name else "warning",
-                f"The name {label!r} is answered by {winner.record.origin}.",
-                "Choose a name of your own.",
-            )
+            severity: Severity = "error" if label == backend.name else "warning"
+            text = f"The name {label!r} is answered by {winner.record.origin}."
+            yield Problem(None, None, severity, text, "Choose a name of your own.")
     promised = [claim.name for claim in entry.claims]
     if promised and backend.name not in promised:
-        yield Problem(
-            None,
-            None,
-            "error",
-            f"The host trusts it to provide {promised[0]!r}, and the adapter calls itself {backend.name!r}.",
-            f"Set name = {promised[0]!r}.",
-        )
+        text = f"The host trusts it to provide {promised[0]!r}, and the adapter calls itself {backend.name!r}."
+        yield Problem(None, None, "error", text, f"Set name = {promised[0]!r}.")
     elif not promised and entry.record.name not in (backend.name, *backend.aliases):
-        yield Problem(
-            None,
-            None,
-            "warning",
-            f"The entry point is called {entry.record.name!r} and the backend {backend.name!r}, "
-            f"so that finding {backend.name!r} takes loading every installed backend.",
-            f"Call the entry point {backend.name!r}.",
-        )
+        called = f"The entry point is called {entry.record.name!r} and the backend {backend.name!r}"
+        text = f"{called}, so that finding {backend.name!r} takes loading every installed backend."
+        yield Problem(None, None, "warning", text, f"Call the entry point {backend.name!r}.")
     if backend.untrusted_reason is not None:
         wanted = f"list {backend.name!r} in trusted_backends"
         if backend.untrusted_reason == UNVERIFIABLE:

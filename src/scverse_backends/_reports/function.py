@@ -62,13 +62,9 @@ def function_problems(record: Dispatched, backend: Backend) -> Iterator[Problem]
 
 def ambiguous_problem(one: Dispatched, other: Dispatched) -> Problem:
     """Return what is wrong with an implementation that two functions of the host look for."""
-    return Problem(
-        one.attribute,
-        None,
-        "error",
-        f"Both {one.place} and {other.place} look for it, so no call of either runs on a backend.",
-        "Ask the host to give one of them another name: @backend_dispatch(name=...).",
-    )
+    text = f"Both {one.place} and {other.place} look for it, so no call of either runs on a backend."
+    advice = "Ask the host to give one of them another name: @backend_dispatch(name=...)."
+    return Problem(one.attribute, None, "error", text, advice)
 
 
 def _seen_again(backend: Backend, name: str) -> str:

@@ -155,31 +155,19 @@ def _installed(registry: Registry, records: list[Dispatched]) -> Iterator[Backen
 
 
 def _loaded(entry: Entry, backend: Backend, answers: dict[str, Backend], records: list[Dispatched]) -> BackendInfo:
-    record = entry.record
-    if answers.get(backend.name) is not backend:
-        return BackendInfo(
-            name=backend.name,
-            aliases=(),
-            distribution=backend.distribution,
-            version=record.version,
-            entry_point=_point(entry),
-            trusted=False,
-            reason="another product answers to its name",
-            state="refused",
-            error=None,
-            functions=(),
-        )
+    answered = answers.get(backend.name) is backend
+    implemented = (record.name for record in records if answered and _implements(backend, record))
     return BackendInfo(
         name=backend.name,
         aliases=tuple(alias for alias in backend.aliases if answers.get(alias) is backend),
         distribution=backend.distribution,
-        version=record.version,
+        version=entry.record.version,
         entry_point=_point(entry),
-        trusted=backend.trusted,
-        reason=backend.untrusted_reason,
-        state="available",
+        trusted=answered and backend.trusted,
+        reason=backend.untrusted_reason if answered else "another product answers to its name",
+        state="available" if answered else "refused",
         error=None,
-        functions=tuple(dict.fromkeys(record.name for record in records if _implements(backend, record))),
+        functions=tuple(dict.fromkeys(implemented)),
     )
 
 

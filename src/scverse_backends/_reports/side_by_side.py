@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from enum import Enum
 from inspect import Parameter
+from itertools import takewhile
 
 from scverse_backends._calls.implementations import can_run_of
 from scverse_backends._docstrings.read import parameter_docs
@@ -19,7 +20,7 @@ from scverse_backends._signatures.router import backend_only
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from inspect import Signature
     from typing import Any
 
@@ -64,7 +65,8 @@ def can_run_problems(record: Dispatched, implementation: Any, signature: Signatu
     if beyond:
         yield problem("error", f"It requires {', '.join(map(repr, beyond))}, which the implementation does not have.")
     # What the host's caller gives by position arrives by position.
-    by_position = _common_start(theirs.positional, record.host_names().positional) or theirs.positional_only
+    by_host = record.host_names().positional
+    by_position = tuple(takewhile(lambda name: name in by_host, theirs.positional)) or theirs.positional_only
     if not lacking and not rest and mine.positional[: len(by_position)] != by_position:
         wanted, found = (", ".join(names) or "nothing" for names in (by_position, mine.positional))
         yield problem("error", f"By position it takes {found}, and the implementation {wanted}.")
@@ -73,11 +75,6 @@ def can_run_problems(record: Dispatched, implementation: Any, signature: Signatu
             asked_for, runs = in_a_line(mine.defaults[shared]), in_a_line(theirs.defaults[shared])
             text = f"It judges {shared}={asked_for} where the implementation runs {shared}={runs}, their defaults."
             yield problem("warning", text, "Give both the same default.")
-
-
-def _common_start(names: tuple[str, ...], known: Collection[str]) -> tuple[str, ...]:
-    stop = next((index for index, name in enumerate(names) if name not in known), len(names))
-    return names[:stop]
 
 
 _NEVER_AN_ANSWER = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
@@ -127,7 +124,7 @@ class Signatures:
 
     def _shared(self, mine: Parameter, theirs: Parameter) -> Iterator[Problem]:
         if mine.kind is not theirs.kind:
-            text = f"It is {_kind(theirs)} here and {_kind(mine)} in the host."
+            text = f"It is {theirs.kind.description} here and {mine.kind.description} in the host."
             yield self._problem(mine.name, "note", text, "Dispatched calls work; direct ones differ.")
         if mine.default is Parameter.empty or theirs.default is Parameter.empty or mine.name in self._converted:
             return
@@ -186,10 +183,6 @@ class Signatures:
             ):
                 text = "This option shows in the host's help without a description."
                 yield self._problem(name, "warning", text, "Describe it under Parameters in the docstring.")
-
-
-def _kind(parameter: Parameter) -> str:
-    return parameter.kind.description
 
 
 def same_default(mine: Any, theirs: Any) -> bool | None:
