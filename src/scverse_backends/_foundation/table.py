@@ -141,16 +141,8 @@ class Table:
         """Return how wide each column is: as its contents, or less where they fill the line. Empty where none fits."""
         columns = list(zip(self._headers, *(self._indented(cells, row) for cells, row in self._rows), strict=True))
         widths = [max(map(_width, column)) for column in columns]
-        numbers = [kind is _NUMBER for kind in self._kinds]
-        words = [
-            width if number else _longest_word(column)
-            for width, number, column in zip(widths, numbers, columns, strict=True)
-        ]
-        breakable = [kind is _TEXT for kind in self._kinds]
-        least = [min(word, _NARROW) if text else word for word, text in zip(words, breakable, strict=True)]
-        narrow = [max(word, min(width, _NARROW)) for word, width in zip(words, widths, strict=True)]
-        # Words are broken only where it does not do without, and names and numbers never are.
-        for floor in (narrow, words, least):
+        floors = [_floors(*column) for column in zip(columns, widths, self._kinds, strict=True)]
+        for floor in zip(*floors, strict=True):
             while sum(widths) + len(_GAP) * (len(widths) - 1) > room and any(map(gt, widths, floor)):
                 spare = list(map(sub, widths, floor))
                 widths[spare.index(max(spare))] -= 1
@@ -181,10 +173,10 @@ class Table:
         lines: list[str] = []
         for number in range(max(1, *map(len, wrapped))):
             line = (column[number] if number < len(column) else "" for column in wrapped)
-            padded = (
-                _padded(part, width, right=kind is _NUMBER)
-                for part, width, kind in zip(line, widths, self._kinds, strict=True)
-            )
+            padded: list[str] = []
+            for part, width, kind in zip(line, widths, self._kinds, strict=True):
+                blank = " " * (width - _width(part))
+                padded.append(blank + part if kind is _NUMBER else part + blank)
             lines.append(_GAP.join(padded).rstrip())
         return lines
 
@@ -245,6 +237,15 @@ class Table:
         return f'<tr style="{style};border-bottom:{border}">{inside}</tr>'
 
 
+def _floors(column: Sequence[str], width: int, kind: str) -> tuple[int, int, int]:
+    """Return how narrow a column may become at first, then, and in the end.
+
+    Words are broken in the end only, and names and numbers never are.
+    """
+    word = width if kind is _NUMBER else max((_width(word) for cell in column for word in _words(cell)), default=0)
+    return max(word, min(width, _NARROW)), word, min(word, _NARROW) if kind is _TEXT else word
+
+
 def _em(depth: int) -> str:
     return f"{0.3 + 1.2 * depth:.1f}em"
 
@@ -274,15 +275,6 @@ def _wrapped(text: str, width: int, *, can_break: bool = False) -> list[str]:
             word = word[end:]  # noqa: PLW2901 - what is left of it.
         line = word
     return [*lines, line] if line else lines
-
-
-def _padded(text: str, width: int, *, right: bool) -> str:
-    blank = " " * (width - _width(text))
-    return blank + text if right else text + blank
-
-
-def _longest_word(texts: Iterable[str]) -> int:
-    return max((_width(word) for text in texts for word in _words(text)), default=0)
 
 
 def _words(text: str) -> list[str]:
