@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _ATTEMPTS = 10
 """How often a finder is asked to forget: each failure for a race means that another thread made one step."""
 
+_FAILED = object()
+
 _METADATA_FOLDERS = (".dist-info", ".egg-info")
 # The empty name stands for the file that is all the metadata of a very old kind of distribution.
 _METADATA_FILES = ("METADATA", "PKG-INFO", "")
@@ -304,9 +306,5 @@ def forget_finder_caches() -> None:
         # Python's own finder stops halfway, with a KeyError, where another thread forgot the same folder first. Whoever
         # stopped tries again, and what no attempt forgets is noticed by the change of the folder's time at the latest.
         for _ in range(_ATTEMPTS if callable(forget) else 0):
-            if _succeeds(forget):
+            if safely(forget, _FAILED) is not _FAILED:
                 break
-
-
-def _succeeds(work: Callable[[], object]) -> bool:
-    return safely(lambda: (work(), True)) is not None

@@ -114,13 +114,10 @@ def one_or_several(names: str | Iterable[str]) -> tuple[str, ...]:
 
 def normalize_distribution(name: str) -> str:
     """Return the form in which PEP 503 compares distribution names."""
-    out: list[str] = []
-    for character in name.lower():
-        if character not in "-_.":
-            out.append(character)
-        elif not out or out[-1] != "-":
-            out.append("-")
-    return "".join(out)
+    name = name.lower().replace("_", "-").replace(".", "-")
+    while "--" in name:
+        name = name.replace("--", "-")
+    return name
 
 
 def normalize_reference(reference: str) -> str:

@@ -141,16 +141,15 @@ class Warner:
         # The way to find a caller's line is documented, its name notwithstanding.
         frame: FrameType | None = sys._getframe(1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
         chain: tuple[CodeType, ...] = ()
-        decorator_files: frozenset[str] = frozenset()
+        decorator_files: set[str] = set()
         last = frame
         while frame is not None:
             code = frame.f_code
             if code.co_filename.startswith((LIBRARY, FILE)):
                 if not chain:
                     chain = tuple(_codes_around(frame))
-                    decorator_files = frozenset(one.co_filename for one in chain) - {
-                        one.co_filename for one in chain[-1:]
-                    }
+                    files = [one.co_filename for one in chain]
+                    decorator_files = {*files} - {*files[-1:]}
             elif not (code in chain or code.co_filename in decorator_files or skipped(frame)):
                 return frame
             last, frame = frame, frame.f_back
