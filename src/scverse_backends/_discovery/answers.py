@@ -106,17 +106,18 @@ def _assign(entries: tuple[Entry, ...]) -> tuple[dict[str, Backend | Entry], lis
             holders[label] = entry
             table[label] = entry.outcome if isinstance(entry.outcome, Backend) else entry
             return True
-        if _same_adapter(holder, entry):
+        mine, theirs = holder.outcome, entry.outcome
+        if isinstance(mine, Backend) and isinstance(theirs, Backend) and mine.adapter is theirs.adapter:
             return True
         conflicts.append((label, holder, entry))
         return False
 
     entries = tuple(in_order(entry for entry in entries if isinstance(entry.outcome, Backend) or entry.failed))
     loaded = [(entry, entry.outcome) for entry in entries if isinstance(entry.outcome, Backend)]
-    owned = [(entry, backend) for entry, backend in loaded if any(c.name == backend.name for c in entry.claims)]
-    for entry, backend in sorted(owned, key=lambda pair: _claimed_rank(*pair)):
+    owned = [(entry, owner) for entry, backend in loaded for owner in entry.claims if owner.name == backend.name]
+    for entry, owner in sorted(owned, key=lambda pair: rank(pair[0].record.name, pair[1])):
         # The host's labels only: aliases that the adapter adds to them stand behind other products' names.
-        for label in _claim(entry, backend).labels:
+        for label in owner.labels:
             claim(label, entry)
     for entry in entries:
         outcome = entry.outcome
@@ -132,21 +133,6 @@ def _assign(entries: tuple[Entry, ...]) -> tuple[dict[str, Backend | Entry], lis
                 claim(alias, entry)
     # A failed entry point that lost its name to another of that name is no rival: nobody could ever select it.
     return table, [conflict for conflict in dict.fromkeys(conflicts) if isinstance(conflict[2].outcome, Backend)]
-
-
-def _claim(entry: Entry, backend: Backend) -> TrustedBackend:
-    return next(claim for claim in entry.claims if claim.name == backend.name)
-
-
-def _claimed_rank(entry: Entry, backend: Backend) -> int:
-    return rank(entry.record.name, _claim(entry, backend))
-
-
-def _same_adapter(one: Entry, other: Entry) -> bool:
-    mine, theirs = one.outcome, other.outcome
-    return mine is theirs or (
-        isinstance(mine, Backend) and isinstance(theirs, Backend) and mine.adapter is theirs.adapter
-    )
 
 
 NO_ANSWERS = Answers(())
