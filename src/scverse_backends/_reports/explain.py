@@ -70,14 +70,11 @@ class Explanation(Record):
             self._title(), ("backend", "what it comes to"), map(Row, self.steps), notes=notes, names=["backend"]
         )
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         line = f"{self._title()}. {self.reason}"
         if self.note is not None:
             return self._table().text()
         return line if len(line) <= width() and line.isprintable() else self._table().text()
-
-    def __repr__(self) -> str:
-        return str(self)
 
     def _repr_html_(self) -> str:
         return self._table().html()

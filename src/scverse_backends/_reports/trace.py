@@ -175,9 +175,6 @@ class Trace(list[Call]):
                 "trace(synchronize=True) waits for it."
             )
 
-    def __str__(self) -> str:
-        return self._table().text()
-
     def __repr__(self) -> str:
         return self._table().text()
 
