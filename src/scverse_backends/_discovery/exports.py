@@ -17,8 +17,6 @@ _METADATA = frozenset({"name", "aliases"})
 
 
 class _Missing:
-    """The type of :data:`MISSING`."""
-
     __slots__ = ()
 
     def __repr__(self) -> str:
@@ -33,49 +31,34 @@ def exports(adapter: Any, attribute: str) -> bool:
     """Whether an adapter may be asked for an attribute at all: its own rules, before anything is looked up."""
     if attribute in _METADATA:
         return False
-    listed = _listed(adapter)
-    if listed is not None:
+    names = listed(adapter)
+    if names is not None:
         # Only strings are compared: whatever else stands there may have an ``__eq__`` of its own.
-        return any(as_text(one) == attribute for one in listed)
+        return any(as_text(one) == attribute for one in names)
     return not attribute.startswith("_")
 
 
-def _listed(adapter: Any) -> Any:
+def listed(adapter: Any) -> Any:
     """Return ``__all__`` of a module that has one."""
-    listed = _own(adapter).get("__all__") if _is_module(adapter) else None
-    return listed if isinstance(listed, COLLECTIONS) else None
+    names = own(adapter).get("__all__") if _is_module(adapter) else None
+    return names if isinstance(names, COLLECTIONS) else None
 
 
 def exported(adapter: Any, attribute: str, *, known: bool = False) -> Any:
-    """Look up what an adapter exports under a name, anew at each call.
+    """Look up what an adapter exports under a name, anew at each call, or :data:`MISSING`.
 
-    Parameters
-    ----------
-    adapter
-        The adapter.
-    attribute
-        The name.
-    known
-        Whether the adapter exported something under this name before.
-
-    Returns
-    -------
-    The attribute, or :data:`MISSING`. A module is no export of a package, unless an import has put it in the place of
-    an export: ``fast.embed``, the function, and ``fast/embed.py``.
-
-    Raises
-    ------
-    Exception
-        Whatever the adapter raises, except an ``AttributeError`` for the attribute itself.
+    A module is not an export of a package, unless an import has put it in the place of one: ``fast.embed``, the
+    function, and ``fast/embed.py``. `known` says that the adapter exported something under this name before. Whatever
+    the adapter raises is raised, except an ``AttributeError`` for the attribute itself.
     """
     if not exports(adapter, attribute):
         return MISSING
     value = _asked(adapter, attribute)
     if not _is_module(value):
         # Looking the function up may have imported a submodule of its name, which everybody finds from now on.
-        replaced = _is_module(adapter) and _is_module(_own(adapter).get(attribute))
+        replaced = _is_module(adapter) and _is_module(own(adapter).get(attribute))
         return _asked(adapter, attribute) if replaced else value
-    if known or _listed(adapter) is not None or _stands_in_the_way(adapter, attribute, value):
+    if known or listed(adapter) is not None or _stands_in_the_way(adapter, attribute, value):
         return value
     return MISSING
 
@@ -91,14 +74,14 @@ def _asked(adapter: Any, attribute: str) -> Any:
 
 def _stands_in_the_way(adapter: Any, attribute: str, module: Any) -> bool:
     """Whether a module stands where a function was meant: ``fast/embed.py``, which defines ``embed``."""
-    home, _, name = str(_own(module).get("__name__")).rpartition(".")
+    home, _, name = str(own(module).get("__name__")).rpartition(".")
     if name != attribute:
         return False
     if not _is_module(adapter):
         # Only packages have submodules by themselves; this one was imported in the place of what it defines.
-        return callable(_own(module).get(attribute))
-    provide = _own(adapter).get("__getattr__")
-    if provide is None or home != _own(adapter).get("__name__"):
+        return callable(own(module).get(attribute))
+    provide = own(adapter).get("__getattr__")
+    if provide is None or home != own(adapter).get("__name__"):
         return False
     try:
         return not _is_module(provide(attribute))
@@ -126,7 +109,7 @@ def exported_if_loaded(adapter: Any, attribute: str) -> Any:
     static: Any = static_lookup(adapter, attribute)
     if static is MISSING or _is_module(static):
         return MISSING
-    if attribute in _own(adapter):
+    if attribute in own(adapter):
         return static
     # Plain functions and the two standard wrappers bind without running foreign code; any other descriptor may not.
     if class_of(static) in _BINDING:
@@ -147,19 +130,19 @@ _MRO: Final[Callable[[type], tuple[type, ...]]] = type.__dict__["__mro__"].__get
 _NAMESPACE: Final[Callable[[type], Mapping[str, Any]]] = type.__dict__["__dict__"].__get__
 
 
-def _own(adapter: Any) -> Mapping[str, Any]:
+def own(adapter: Any) -> Mapping[str, Any]:
     """Return what stands in an object itself, past a ``__dict__`` that its class may define as code of its own."""
     descriptor = _class_lookup(adapter, "__dict__")
     if isinstance(descriptor, (GetSetDescriptorType, MemberDescriptorType)):
-        own: dict[str, Any] = descriptor.__get__(adapter)
-        return own
+        inside: dict[str, Any] = descriptor.__get__(adapter)
+        return inside
     return {}
 
 
 def static_lookup(adapter: Any, attribute: str) -> Any:
     """Return what stands under a name in an object or its classes, or :data:`MISSING`, with none of its code run."""
-    own = _own(adapter)
-    return own[attribute] if attribute in own else _class_lookup(adapter, attribute)
+    inside = own(adapter)
+    return inside[attribute] if attribute in inside else _class_lookup(adapter, attribute)
 
 
 def _class_lookup(value: Any, attribute: str) -> Any:
@@ -177,7 +160,7 @@ def declares(adapter: Any, attribute: str) -> bool:
     static = static_lookup(adapter, attribute)
     if static is MISSING:
         # What ``__all__`` names and the module does not have may still be provided lazily.
-        return _listed(adapter) is not None and static_lookup(adapter, "__getattr__") is not MISSING
+        return listed(adapter) is not None and static_lookup(adapter, "__getattr__") is not MISSING
     # What is neither callable nor computed on access is no implementation, and a call would say so.
     # A foreign type, of which nothing is known but what is asked here.
     return not _is_module(static) and (callable(static) or hasattr(type(static), "__get__"))  # pyright: ignore[reportUnknownArgumentType]

@@ -9,7 +9,7 @@ import inspect
 from types import ModuleType
 
 from scverse_backends._discovery.adapters import UNVERIFIABLE, Failure
-from scverse_backends._discovery.exports import MISSING, exports, static_lookup
+from scverse_backends._discovery.exports import MISSING, exports, own, static_lookup
 from scverse_backends._foundation.foreign import class_of, safely
 from scverse_backends._foundation.labels import listing
 from scverse_backends._reports.function import hands_back, listed_names
@@ -72,9 +72,9 @@ def adapter_problems(
     entry: Entry, backend: Backend, records: Collection[Dispatched], registry: Registry
 ) -> Iterator[Problem]:
     """Yield what is wrong with names, aliases and trust, and the exports that no host function has."""
-    for notice in entry.notices:
-        # Who reads this is the author whom the warning, which is meant for users, speaks of.
-        text = notice.message.removesuffix(" Tell its authors.")
+    for _, message in entry.notices:
+        # The warning is meant for users, and this is read by the author.
+        text = message.removesuffix(" Tell its authors.")
         advice = "Give a list of plain names that neither the host nor another backend has, or leave them out."
         yield Problem(None, None, "warning", text, advice)
     for label, winner, loser in registry.conflicts():
@@ -152,11 +152,7 @@ def _offered(adapter: Any, listed: set[str] | None) -> set[str]:
     """Return the names that an adapter may be asked for, without touching any of them."""
     if listed is not None:
         return {name for name in listed if exports(adapter, name)}
-    names: set[object]
-    try:
-        names = set(object.__getattribute__(adapter, "__dict__"))
-    except AttributeError:
-        names = set()
+    names: set[object] = {*own(adapter)}
     if not isinstance(adapter, ModuleType):
         names.update(*(vars(base) for base in inspect.getmro(class_of(adapter))))
     return {name for name in names if isinstance(name, str) and exports(adapter, name)}

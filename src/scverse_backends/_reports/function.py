@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import inspect
 from types import ModuleType
-from typing import cast
 
 from scverse_backends._calls.dispatched import leads_to
-from scverse_backends._discovery.exports import MISSING, exported
+from scverse_backends._discovery.exports import MISSING, exported, listed
 from scverse_backends._foundation.foreign import describe_error, safely
+from scverse_backends._foundation.labels import as_text
 from scverse_backends._reports.problem import Problem
 from scverse_backends._reports.side_by_side import Signatures, can_run_problems
 from scverse_backends._selection.kinds import ASYNC_GENERATOR, COROUTINE, GENERATOR, innermost_kind
@@ -16,7 +16,7 @@ from scverse_backends._signatures.accepted import implementation_signature, only
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from typing import Any
 
     from scverse_backends._calls.dispatched import Dispatched
@@ -75,10 +75,8 @@ def _seen_again(backend: Backend, name: str) -> str:
 
 def listed_names(adapter: Any) -> set[str] | None:
     """Return the names in ``__all__`` of a module that has one."""
-    names: object = vars(adapter).get("__all__") if isinstance(adapter, ModuleType) else None
-    if not isinstance(names, (list, tuple, set, frozenset)):
-        return None
-    return {name for name in cast("Iterable[object]", names) if isinstance(name, str)}
+    names = listed(adapter)
+    return None if names is None else {name for name in map(as_text, names) if name is not None}
 
 
 def hands_back(implementation: Any, own: object) -> bool:
