@@ -23,9 +23,6 @@ class EntryPointRecord:
 
     __slots__ = ("_distribution", "_entry_point", "_version", "name", "value")
 
-    name: str
-    value: str
-
     def __init__(self, name: str, value: str, entry_point: Any) -> None:
         self.name = name
         self.value = value
@@ -79,13 +76,7 @@ class EntryPointRecord:
         """Take over the adapter's name where the record came without one."""
 
     def load(self) -> object:
-        """Import what the entry point refers to.
-
-        Raises
-        ------
-        ValueError
-            If it refers to nothing that could be imported.
-        """
+        """Import what the entry point refers to."""
         from importlib.metadata import EntryPoint
 
         if issubclass(type(self._entry_point), EntryPoint) and EntryPoint.pattern.match(self.value) is None:

@@ -25,21 +25,10 @@ _SIMILAR = 0.75
 def unrecognised(host: str, group: str, *names: str, distributions_only: bool = False) -> tuple[str, ...]:
     """Say which installed distributions seem to be meant for a host without reaching it, and what to do.
 
-    Parameters
-    ----------
-    host
-        The host's name, for the sentences.
-    group
-        The entry-point group that the host looks under.
-    *names
-        What is looked for: names of distributions or of backends. Without any, everything is told that registers under
-        a group of nearly this name.
-    distributions_only
-        Whether the names are those of distributions, so that no other need be read.
+    The names are those of distributions or of backends. Without any, everything is told that registers under a group
+    of nearly this name. Names of distributions only need no other distribution to be read.
 
-    Returns
-    -------
-    Sentences, each about one distribution; few enough for a message.
+    Each sentence is about one distribution, and there are few enough for a message.
     """
     wanted = {normalize_distribution(name) for name in names}
     # Those of a name are found by the names of folders; of all others, only the entry points are read.

@@ -17,16 +17,7 @@ _WIDTH: Final = 100
 class Offer(Record):
     """What one backend says of one of its options.
 
-    Parameters
-    ----------
-    provider
-        The canonical name of the backend.
-    type
-        The type as the backend's docstring gives it, or None.
-    description
-        The dedented lines without trailing blank lines; empty where the option is undocumented.
-    default
-        The `repr` of the default, or None where there is none.
+    The description is dedented, and empty where the option is undocumented. The default is its `repr`.
     """
 
     __slots__ = __match_args__ = ("provider", "type", "description", "default")
@@ -37,15 +28,7 @@ class Offer(Record):
 
 
 class Option(Record):
-    """A parameter that only backends have.
-
-    Parameters
-    ----------
-    name
-        The name of the parameter.
-    offers
-        One for each backend that has it.
-    """
+    """A parameter that only backends have, with an offer of each."""
 
     __slots__ = __match_args__ = ("name", "offers")
     name: str

@@ -48,15 +48,7 @@ INDENT: Final = re.compile(r"\n([ \t]*)(?=\S)")
 
 
 class ParameterDoc(Record):
-    """What a docstring says of one parameter.
-
-    Parameters
-    ----------
-    type
-        The type as it is written, or None.
-    description
-        The dedented lines, without blank lines around them.
-    """
+    """What a docstring says of one parameter: its type as it is written, and the dedented lines below it."""
 
     __slots__ = __match_args__ = ("type", "description")
     type: str | None
@@ -272,12 +264,7 @@ def _read_entry(line: str, body: list[str], *, google: bool) -> tuple[list[str],
 
 
 def parameter_docs(doc: object) -> dict[str, ParameterDoc]:
-    r"""Return what a docstring says of each parameter.
-
-    Parameters
-    ----------
-    doc
-        A docstring in numpydoc or Google style, indented or not. Anything that is no string documents nothing.
+    r"""Return what a docstring says of each parameter; what is no string documents nothing.
 
     Examples
     --------

@@ -27,13 +27,8 @@ if TYPE_CHECKING:
 def remove_options(doc: str, options: Iterable[Option]) -> str:
     r"""Take the entries of options out of a docstring, and the section that was made for them.
 
-    Parameters
-    ----------
-    doc
-        A docstring.
-    options
-        What was added to it, or to the text that it was made from, at any time. Only entries that are there word by
-        word are taken out, so a host's own stays.
+    The options are those that were added at any time to the docstring, or to the text that it was made from. Only
+    entries that are there word by word are taken out, so a host's own stays.
 
     Examples
     --------
@@ -48,11 +43,6 @@ def remove_options(doc: str, options: Iterable[Option]) -> str:
 
 def remove_second_backend(doc: str) -> str:
     r"""Take our own entry of the parameter `backend` out of a docstring where somebody else has documented it too.
-
-    Parameters
-    ----------
-    doc
-        A docstring as a host decorator outside ours has left it.
 
     Examples
     --------

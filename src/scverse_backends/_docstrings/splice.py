@@ -68,11 +68,6 @@ def add_backend_parameter(doc: str) -> str:
     The signature ends with it, so its entry stands behind all others but that of ``**kwargs``: in the section of other
     parameters where there is one, and else in that of the parameters.
 
-    Parameters
-    ----------
-    doc
-        The host function's docstring.
-
     Examples
     --------
     >>> print(add_backend_parameter("Add.\n\nParameters\n----------\nx : int\n    A number.\n"))
@@ -94,12 +89,7 @@ def add_backend_parameter(doc: str) -> str:
 def add_options(doc: str, options: Sequence[Option]) -> str:
     r"""Document options of backends at the end of the other parameters, in the given order.
 
-    Parameters
-    ----------
-    doc
-        The host function's docstring.
-    options
-        What to document. What has an entry already gets no second one: the host's ``**kwargs`` may cover it.
+    What has an entry already gets no second one: the host's ``**kwargs`` may cover it.
 
     Examples
     --------
@@ -122,13 +112,6 @@ def add_options(doc: str, options: Sequence[Option]) -> str:
 
 def rename_parameter(doc: str, old: str, new: str) -> str:
     r"""Replace the name of a parameter on the line of its own entry, and nowhere else.
-
-    Parameters
-    ----------
-    doc
-        The host function's docstring.
-    old, new
-        The name the docstring has, and the one it gets.
 
     Examples
     --------

@@ -25,15 +25,8 @@ _RUNS: dict[tuple[str, str, str], tuple[object, int]] = {}
 def enlist(dispatcher: Any, module: str, group: str, host: str, run: object = None) -> Key:
     """Keep sight of a dispatcher for as long as it lives, and return what it can be found by.
 
-    Parameters
-    ----------
-    dispatcher
-        The dispatcher.
-    module, group, host
-        The name of the module that creates it, its entry-point group and the name of its host.
-    run
-        Another object each time that the module runs: its ``__spec__``, which ``importlib.reload`` makes anew. Another
-        process runs the module once, so what a reload creates must be found there as what the first run created.
+    `run` is another object each time that the module runs: its ``__spec__``, which ``importlib.reload`` makes anew.
+    Another process runs the module once, so what a reload creates must be found there as what the first run created.
     """
     known_run, created = _RUNS.get((module, group, host), (run, 0))
     position = created if known_run is run else 0
@@ -63,13 +56,7 @@ if hasattr(os, "register_at_fork"):  # pragma: no branch - where processes canno
 
 
 def restore(key: Key, part: str | None = None) -> Any:
-    """Return the dispatcher that a key stands for, or a part of it, importing the module that creates it.
-
-    Raises
-    ------
-    BackendError
-        If that module creates no such dispatcher in this process.
-    """
+    """Return the dispatcher that a key stands for, or a part of it, importing the module that creates it."""
     module, group, host, position, number = key
     # A spawned process knows the script it was started from under another name.
     names = (module, "__mp_main__") if module == "__main__" else (module,)

@@ -49,20 +49,10 @@ def width() -> int:
 
 
 class Row:
-    """The cells of one line, and what is too long for any of them: it stands below, across all columns.
+    """The cells of one line, and `detail`, which is too long for any of them: it stands below, across all columns.
 
-    Parameters
-    ----------
-    cells
-        What stands in the columns.
-    detail
-        What stands below.
-    path
-        What `detail` speaks of: it stands before it, in one piece, since people copy it.
-    mark
-        Whether this is a row to look at.
-    depth
-        How far its first cell is moved to the right.
+    `path` is what the detail speaks of. It stands before it, in one piece, since people copy it. `mark` says that this
+    is a row to look at, and `depth` how far its first cell is moved to the right.
     """
 
     __slots__ = ("cells", "depth", "detail", "mark", "path")
@@ -79,24 +69,10 @@ class Row:
 
 
 class Table:
-    """A title, rows of text under headers, and notes below.
+    """A title with sentences about it, rows of text under headers, and notes below.
 
-    Parameters
-    ----------
-    title
-        What it is a table of.
-    headers
-        Names of the columns.
-    rows
-        What stands in them.
-    about
-        Sentences below the title.
-    notes
-        Sentences below the table.
-    numbers
-        Headers of the columns that are aligned to the right, and whose cells are never broken.
-    names
-        Headers of the columns whose words are never broken.
+    `numbers` are the headers of columns that are aligned to the right, and whose cells are never broken; `names` those
+    of columns whose words are never broken.
     """
 
     __slots__ = ("_about", "_headers", "_kinds", "_notes", "_rows", "_title")

@@ -14,17 +14,7 @@ if TYPE_CHECKING:
 
 
 class ShownOption(Record):
-    """An option of backends as the docstring of a host function shows it.
-
-    Attributes
-    ----------
-    name
-        The name of the option.
-    providers
-        The backends that have it, in the order in which the docstring names them.
-    types
-        What these backends' own docstrings say of its type, each on one line.
-    """
+    """An option as a host's docstring shows it: its backends, in that order, and the types that they give it."""
 
     __slots__ = __match_args__ = ("name", "providers", "types")
     name: str

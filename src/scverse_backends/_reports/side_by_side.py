@@ -216,13 +216,7 @@ _DEEPEST = 5
 
 
 def _literal(value: Any, depth: int = 0) -> Any:
-    """Return what a default says, in a form that can be compared.
-
-    Raises
-    ------
-    ValueError
-        If it is no plain value.
-    """
+    """Return what a default says, in a form that can be compared; a `ValueError` where it is not a plain value."""
     if isinstance(value, Enum):
         value = value.value
     kind = class_of(value)
