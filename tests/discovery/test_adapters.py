@@ -76,13 +76,13 @@ def test_a_name_of_a_foreign_string_class():  # 2.6
     backend, notices = loaded(module(name=Name("fast"), aliases=[Name("f"), Name("c d")]))
     assert type(backend.name) is str
     assert (backend.name, backend.aliases) == ("fast", ("f",))
-    assert "'c d'" in notices[0].message
+    assert "'c d'" in notices[0][1]
 
 
 def test_many_bad_aliases_make_one_short_notice():  # 2.4
     _, (notice,) = loaded(module(aliases=[f"bad alias {number}" for number in range(9)]))
-    assert "'bad alias 4'" in notice.message
-    assert notice.message.endswith("; and 4 more. Tell its authors.")
+    assert "'bad alias 4'" in notice[1]
+    assert notice[1].endswith("; and 4 more. Tell its authors.")
 
 
 class Unprintable:
@@ -100,11 +100,11 @@ class Unlistable(list):
 def test_aliases_that_misbehave_are_lost_alone():  # 2.4, 2.6
     backend, (notice,) = loaded(module(aliases=Unlistable()))
     assert backend.name == "fast"
-    assert notice.message == "The aliases of registered adapter 'fast' are ignored: SystemExit: 3."
+    assert notice[1] == "The aliases of registered adapter 'fast' are ignored: SystemExit: 3."
     backend, (notice,) = loaded(module(aliases={"b", Unprintable(), "a"}))
     assert backend.aliases == ("a", "b")
     told = "Aliases of registered adapter 'fast' are ignored: one must be a string, not Unprintable. Tell its authors."
-    assert notice.message == told
+    assert notice[1] == told
 
 
 def test_only_keyboard_interrupt_passes():  # 2.6
@@ -254,7 +254,7 @@ def test_what_to_do_about_a_failure():  # 2.7, 2.9
 
 def test_ignored_aliases_of_a_registered_adapter_say_whose_they_are():  # 2.4
     _, (notice,) = load(RegisteredRecord("", module(aliases="f")), Trust(None, None), (), lambda _, instance: instance)
-    assert "of registered adapter 'fast' are ignored" in notice.message
+    assert "of registered adapter 'fast' are ignored" in notice[1]
 
 
 def test_names_that_belong_to_others_are_refused():  # 3.3

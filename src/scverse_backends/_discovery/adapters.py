@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from scverse_backends._discovery.trust import Trust, TrustedBackend
     from scverse_backends.exceptions import BackendWarning
 
+    Notice = tuple[type[BackendWarning], str]
+    """A warning to give once no state is half-changed. A warning itself would keep the frame alive that raises it."""
+
 _ALIASES_SHOWN = 5
 
 _MODULE_NAME: Final[Callable[[Any], object]] = ImportError.__dict__["name"].__get__
@@ -79,32 +82,15 @@ class Failure:
             without_frames(error)
 
 
-class Notice:
-    """A warning that metadata or an adapter gave rise to, kept until no state is half-changed."""
-
-    __slots__ = ("category", "message")
-
-    def __init__(self, category: type[BackendWarning], message: str) -> None:
-        self.category = category
-        self.message = message
-
-
 def load(
     record: EntryPointRecord,
     trust: Trust,
     claims: tuple[TrustedBackend, ...],
     share: Callable[[type, Any], Any],
 ) -> tuple[Backend | Failure, list[Notice]]:
-    """Load one entry point.
+    """Load one entry point, whose metadata has been verified for the trusted backends in `claims`.
 
-    Parameters
-    ----------
-    record, trust
-        The entry point, and the host's configuration, which decides about names.
-    claims
-        The trusted backends that the entry point's metadata has been verified for.
-    share
-        Takes a class and a new instance of it or ``None``, and returns the instance that everybody uses, if any.
+    `share` takes a class and a new instance of it or ``None``, and returns the instance that everybody uses, if any.
     """
     try:
         adapter: Any = record.load()
@@ -196,7 +182,7 @@ def _identify(
         record=record,
         untrusted_reason=reason,
     )
-    return backend, [Notice(BackendLoadWarning, ignored)] if ignored else []
+    return backend, [(BackendLoadWarning, ignored)] if ignored else []
 
 
 def _aliases(origin: str, trust: Trust, owner: TrustedBackend | None, aliases: Any) -> tuple[list[str], str]:

@@ -29,8 +29,6 @@ _REFUSALS_SHOWN = 2
 class Errors:
     """Makes the errors of one dispatcher. Everything that the message needs is loaded for it."""
 
-    __slots__ = ("_host", "_registry")
-
     def __init__(self, host: str, registry: Registry) -> None:
         self._host = host
         self._registry = registry

@@ -194,15 +194,10 @@ def installed_version(distribution: str) -> str | None:
 
 
 def provider_of(names: tuple[str, ...], *, search: bool = False) -> tuple[str | None, str | None]:
-    """Return the distribution that bears one of these names, and its version.
+    """Return the distribution that bears the first of these names that one bears, and its version.
 
-    Parameters
-    ----------
-    names
-        Names to look for, in this order.
-    search
-        Whether to look for a distribution that provides a package of such a name, where none bears it. That reads the
-        lists of files of all distributions.
+    Where none does, `search` looks for one that provides a package of such a name, which reads the lists of files of
+    all distributions.
     """
     import importlib.metadata
 
@@ -264,8 +259,6 @@ def _distribution(name: str) -> Any:
 
 class Installed:
     """Tells whether anything was installed, upgraded or removed, without reading any metadata."""
-
-    __slots__ = ("_seen",)
 
     def __init__(self) -> None:
         self._seen: dict[str, tuple[int, object]] = {}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from scverse_backends._discovery.adapters import Notice
 from scverse_backends.exceptions import BackendConflictWarning, BackendLoadWarning
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from scverse_backends._discovery.adapters import Notice
     from scverse_backends._discovery.answers import Entry
     from scverse_backends._discovery.registry import Registry
 
@@ -19,7 +19,7 @@ _REMOVING = ("uninstall", "unregister or uninstall", "unregister")
 def notices(registry: Registry) -> Iterator[Notice]:
     """Yield everything worth a warning of what has been listed and loaded so far."""
     for text in registry.listing.problems:
-        yield Notice(BackendLoadWarning, f"Installed metadata is broken: {text}.")
+        yield BackendLoadWarning, f"Installed metadata is broken: {text}."
     for entry in registry.known_entries():
         yield from entry.notices
     for label, winner, loser in registry.conflicts():
@@ -41,8 +41,6 @@ def claimed_twice(registry: Registry, names: Iterable[str]) -> Iterator[Notice]:
 def _conflict(registry: Registry, label: str, winner: Entry, loser: Entry) -> Notice:
     verb = "holds it, although it cannot be loaded" if winner.failed else "answers to it"
     by_hand = sum(entry in registry.registered for entry in (winner, loser))
-    return Notice(
-        BackendConflictWarning,
-        f"Both {winner.record.origin} and {loser.record.origin} claim the backend name {label!r}. "
-        f"The former {verb}; {_REMOVING[by_hand]} the one that you do not need.",
-    )
+    text = f"Both {winner.record.origin} and {loser.record.origin} claim the backend name {label!r}."
+    advice = f"The former {verb}; {_REMOVING[by_hand]} the one that you do not need."
+    return BackendConflictWarning, f"{text} {advice}"

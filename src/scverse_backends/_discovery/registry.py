@@ -84,12 +84,7 @@ class Registry:
         return self.revision, self._installed.state()
 
     def relist(self) -> bool:
-        """Read the installed metadata again: something may have been installed a moment ago.
-
-        Returns
-        -------
-        Whether there is something that was not there before.
-        """
+        """Read again what is installed, and say whether something is there that was not there before."""
         forget_finder_caches()
         return self._list()
 
@@ -138,21 +133,11 @@ class Registry:
     # -- loading -----------------------------------------------------------------------------------------------------
 
     def load(self, entry: Entry, retry: str = NEVER, *, announce: bool = True) -> Backend | Failure | None:
-        """Load one entry point once.
+        """Load one entry point once, and return what became of it.
 
-        Parameters
-        ----------
-        entry
-            The entry point.
-        retry
-            When one that failed gets another chance.
-        announce
-            Whether to tell that something changed, which the caller does otherwise.
-
-        Returns
-        -------
-        What became of it. ``None`` where this very thread is loading it already: an adapter that asks for itself while
-        it is being imported is not found, and that is no failure of it.
+        ``None`` where this very thread is loading it already: an adapter that asks for itself while it is being
+        imported is not found, and that is no failure of it. Without `announce`, the caller tells that something
+        changed.
         """
         outcome = entry.outcome
         if isinstance(outcome, Backend) or (outcome is not None and not self._deserves_another(entry, outcome, retry)):

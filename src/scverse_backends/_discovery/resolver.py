@@ -36,19 +36,6 @@ _ORDERS: tuple[type[Any], ...] = (list, tuple)
 class Resolver:
     """Turns names into backends and selections, for one dispatcher."""
 
-    __slots__ = (
-        "_backends",
-        "_by_entry_point",
-        "_choices",
-        "_in_vain",
-        "_registry",
-        "_second_chances",
-        "_warner",
-        "errors",
-        "host",
-        "warns_untrusted",
-    )
-
     def __init__(self, host: str, registry: Registry, warner: Warner, *, warn_untrusted: bool) -> None:
         self.host = host
         self._choices: dict[tuple[tuple[str, ...], bool], Choice] = {((CPU,), False): CPU_CHOICE}
@@ -81,11 +68,6 @@ class Resolver:
         """Return the selection that a name, or a list or tuple of names, stands for.
 
         Who only looks does not use it: nobody is warned of what would be used.
-
-        Raises
-        ------
-        BackendError
-            If a name cannot be selected; see the subclasses.
         """
         if isinstance(value, str):
             name = plain(value)
@@ -138,22 +120,14 @@ class Resolver:
     # -- backends ----------------------------------------------------------------------------------------------------
 
     def backend(self, name: str, source: str = "argument") -> Backend:
-        """Return the backend that answers to a name, loading as little as settles it.
-
-        Raises
-        ------
-        UnknownBackendError, ReservedBackendError, BackendNotInstalledError, BackendLoadError
-            If none does, saying why and what to do.
-        """
+        """Return the backend that answers to a name, loading as little as settles it."""
         return self.sought((name,), source, lambda: self._backend(name, source), again=True)
 
     def backend_in_turn(self, name: str, source: str) -> Backend:
         """Return the backend of an order whose turn has come.
 
-        Raises
-        ------
-        UnknownBackendError, ReservedBackendError, BackendNotInstalledError, BackendLoadError
-            As for :meth:`backend`. Of a name that is known, one of the last two, and the order goes on.
+        Where a name that is known has none, the error is a `BackendNotInstalledError` or a `BackendLoadError`, and the
+        order goes on.
         """
         return self.sought((name,), source, lambda: self._known_backend(name, source), again=False)
 
@@ -161,23 +135,8 @@ class Resolver:
         """Find something, unless that was tried in vain before and may not be tried again.
 
         An import may take seconds to fail. So the calls of an order do not pay for it again, unless the name was asked
-        for alone, everything was listed, or something was installed in the meantime.
-
-        Parameters
-        ----------
-        key
-            What is looked for, for instance the names of a backend and of a function that it may provide lazily.
-        source
-            Where the selection came from.
-        find
-            Looks for it.
-        again
-            Whether to look in any case.
-
-        Raises
-        ------
-        BackendError
-            What ``find`` raises, or raised before.
+        for alone (`again`), everything was listed, or something was installed in the meantime. What `find` raised then
+        is raised anew. The key is the name of a backend, or also that of a function that it may provide lazily.
         """
         in_vain = self._in_vain.get(key)
         if in_vain is not None and not again and in_vain[0] == self._registry.state():
@@ -249,15 +208,12 @@ class Resolver:
         self._registry.load_all(IF_CHANGED)
 
     def tell(self, *names: str) -> None:
-        """Warn of what has become known of adapters and metadata; none of it is what the user asked for.
+        """Warn of what has become known of adapters and metadata, although the user asked for something else.
 
-        Parameters
-        ----------
-        *names
-            What is about to be used, which the metadata alone may show to be claimed twice.
+        The metadata alone may show that the names which are about to be used are claimed twice.
         """
-        for notice in (*notices(self._registry), *claimed_twice(self._registry, names)):
-            self._warner.warn_aside(("notice", notice.message), notice.category(notice.message))
+        for category, text in (*notices(self._registry), *claimed_twice(self._registry, names)):
+            self._warner.warn_aside(("notice", text), category(text))
 
     def _find(self, name: str, source: str, retry: str) -> Backend:
         self._check_reserved(name, source)
@@ -322,13 +278,7 @@ class Resolver:
     # -- adapters without an entry point -----------------------------------------------------------------------------
 
     def register(self, record: RegisteredRecord) -> str:
-        """Make an adapter known that was handed over as an object, and return its canonical name.
-
-        Raises
-        ------
-        ValueError
-            If it breaks the rules, or a backend of that name is there already.
-        """
+        """Make an adapter known that was handed over as an object, and return its canonical name."""
         registry = self._registry
         # Whoever was installed a moment ago was there first.
         registry.relist()
@@ -352,13 +302,7 @@ class Resolver:
         return outcome.name
 
     def unregister(self, name: str) -> None:
-        """Take a registered adapter out again.
-
-        Raises
-        ------
-        UnknownBackendError
-            If no registered adapter answers to the name.
-        """
+        """Take a registered adapter out again."""
         for entry in self._registry.registered:
             outcome = entry.outcome
             # The canonical name is one adapter's only; of an alias, several may have wanted to be the owner.

@@ -98,8 +98,6 @@ def _either(values: tuple[str, ...]) -> str:
 class Trust:
     """The host's whole configuration: trusted backends and reserved names."""
 
-    __slots__ = ("_owners", "_reserved", "trusted")
-
     def __init__(
         self,
         trusted_backends: Mapping[str, Mapping[str, object]] | None,

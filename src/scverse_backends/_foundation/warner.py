@@ -28,13 +28,8 @@ _SCRIPTS = ("__main__", "__mp_main__")
 def host_packages(host: str, group: str, module: str) -> frozenset[str]:
     """Return the packages that are the host's own, in which no user of it writes a line.
 
-    Parameters
-    ----------
-    host, group
-        The names that the host gave itself and its entry-point group: most begin with the name of its package.
-    module
-        The module that made the dispatcher. It is part of the host, whatever the host calls itself. But a script,
-        a notebook or a test that makes one is its user too.
+    The names of a host and of its group mostly begin with the name of its package. The module that made the dispatcher
+    is part of the host, whatever the host calls itself, unless it is a script, a notebook or a test.
 
     Examples
     --------
@@ -60,8 +55,6 @@ def _is_of_tests(module: str) -> bool:
 
 class Warner:
     """Gives the warnings of one dispatcher."""
-
-    __slots__ = ("_given", "_packages", "host")
 
     def __init__(self, host: str, packages: Iterable[str]) -> None:
         self.host = host

@@ -20,13 +20,7 @@ if TYPE_CHECKING:
 
 
 def discover(resolver: Resolver, registry: Registry, records: LiveRecords, warner: Warner, merger: Merger) -> None:
-    """Load and merge everything, then say what is wrong.
-
-    Raises
-    ------
-    ValueError
-        If the host keeps a parameter by `never_drop` that none of its functions has.
-    """
+    """Load and merge everything, then say what is wrong."""
     resolver.load_all()
     merger.refresh()  # Nothing may have come or gone, and an interrupt may have cut the last merge short.
     problems = merger.merge_everything()
@@ -40,13 +34,7 @@ def discover(resolver: Resolver, registry: Registry, records: LiveRecords, warne
 
 
 def check_never_drop(records: Iterable[Dispatched]) -> None:
-    """Refuse a slip in `never_drop`, which would keep nothing.
-
-    Raises
-    ------
-    ValueError
-        If one of the names is no parameter of any function.
-    """
+    """Refuse a slip in `never_drop`: a name that no function has as a parameter would keep nothing."""
     records = list(records)
     known = {name for record in records for name in record.host_names().all}
     lost = sorted({name for record in records for name in record.never_drop} - known)
@@ -59,8 +47,8 @@ def _warnings(
     host: str, registry: Registry, records: Iterable[Dispatched], *, warn_untrusted: bool
 ) -> Iterator[tuple[Hashable, BackendWarning]]:
     """Yield each warning, with a key by which it is given only once."""
-    for notice in notices(registry):
-        yield ("notice", notice.message), notice.category(notice.message)
+    for category, text in notices(registry):
+        yield ("notice", text), category(text)
     for entry in registry.known_entries():
         if isinstance(entry.outcome, Failure):
             refused = entry.outcome.refused
