@@ -82,17 +82,21 @@ def list_entry_points(group: str) -> Listing:
             problems.append(f"the installed distributions cannot be listed ({worse or error}). Backends may be missing")
     elif not is_patched:
         found = [point for point in found if not _is_remnant(foreign_attribute(point, "dist"))]
-        _collect(found, _hidden, group=group, seen=tuple(found))
-    records: list[EntryPointRecord] = []
-    for entry_point in found:
-        name = as_text(foreign_attribute(entry_point, "name"))
-        if name is not None:
-            records.append(_record(name, entry_point))
+    records = _records(found)
+    if error is None and not is_patched:
+        hidden: list[Any] = []
+        _collect(hidden, _hidden, group=group)
+        records += [one for one in _records(hidden) if not any(one.same_as(known) for known in records)]
     return Listing(tuple(records), tuple(problems), list_group, is_complete=worse is None, is_patched=is_patched)
 
 
-def _record(name: str, entry_point: Any) -> EntryPointRecord:
-    return EntryPointRecord(name, as_text(foreign_attribute(entry_point, "value")) or "", entry_point)
+def _records(points: Iterable[Any]) -> list[EntryPointRecord]:
+    records: list[EntryPointRecord] = []
+    for point in points:
+        name = as_text(foreign_attribute(point, "name"))
+        if name is not None:
+            records.append(EntryPointRecord(name, as_text(foreign_attribute(point, "value")) or "", point))
+    return records
 
 
 def _collect(points: list[Any], read: Callable[..., Iterable[Any]], **arguments: Any) -> str | None:
@@ -146,25 +150,21 @@ def _is_remnant(distribution: Any) -> bool:
     return holds is False
 
 
-def _hidden(group: str, seen: Iterable[Any]) -> Iterator[Any]:
-    """Yield the entry points of distributions that the standard library passes over for a remnant of that name.
+def _hidden(group: str) -> Iterator[Any]:
+    """Yield the entry points of distributions that a remnant of the same name hides from the standard library.
 
-    It goes by the names of the folders, and takes the first of each name for the distribution.
+    That goes by the names of the folders, and takes the first of each name for the distribution.
     """
     from importlib.metadata import Distribution
     from pathlib import Path
 
-    known = [_record(as_text(foreign_attribute(point, "name")) or "", point) for point in seen]
     for folders in _metadata_folders().values():
         if len(folders) == 1:
             continue
         distributions = [Distribution.at(Path(*folder)) for folder in folders]
         whole = [distribution for distribution in distributions if not _is_remnant(distribution)]
         if whole and len(whole) < len(distributions):
-            for point in _of_group(whole[0], group):
-                record = _record(point.name, point)
-                if not any(record.same_as(one) for one in known):
-                    yield point
+            yield from _of_group(whole[0], group)
 
 
 def _metadata_folders() -> dict[str, list[tuple[str, str]]]:
@@ -180,8 +180,8 @@ def _metadata_folders() -> dict[str, list[tuple[str, str]]]:
 
 
 def _names_in(folder: str) -> list[str]:
-    names: list[str] | None = safely(lambda: os.listdir(folder or "."))  # noqa: PTH208 - pathlib costs more than this.
-    return names or []
+    names: list[str] = safely(lambda: os.listdir(folder or "."), [])  # noqa: PTH208 - pathlib costs more than this.
+    return names
 
 
 # -- single distributions ----------------------------------------------------------------------------------------------
