@@ -100,8 +100,7 @@ class Registry:
             matched = [(entry, _taken(gone, entry)) for entry in fresh]
             came = any(known is None for _, known in matched)
             # What a listing missed that broke off may be there all the same.
-            missed = gone if not listing.is_complete else []
-            gone = gone if listing.is_complete else []
+            missed, gone = ([], gone) if listing.is_complete else (gone, [])
             # The records first: who sees the listing takes them for complete.
             self._listed = (*(_kept(entry, known) for entry, known in matched), *missed)
             self.listing = listing
@@ -280,13 +279,10 @@ class Registry:
         with self._lock:
             self.registered = tuple(one for one in self.registered if one is not entry)
             self.revision += 1
-            self._forget_unused_instances()
+            left = [one.outcome.adapter for one in self.known_entries() if isinstance(one.outcome, Backend)]
+            self._shared = [pair for pair in self._shared if any(pair[1] is adapter for adapter in left)]
             self._answers = NO_ANSWERS
         self._on_change()
-
-    def _forget_unused_instances(self) -> None:
-        used = [entry.outcome.adapter for entry in self._listed + self.registered if isinstance(entry.outcome, Backend)]
-        self._shared = [pair for pair in self._shared if any(pair[1] is adapter for adapter in used)]
 
     def snapshot(self) -> Callable[[], None]:
         """Return a function that brings back what is known now."""

@@ -12,9 +12,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
     from types import CodeType, FrameType
-    from typing import Any
 
     from scverse_backends.exceptions import BackendWarning
+
+    Key = tuple[Hashable, ...]
+    """What a warning is known by that is given only once: a word for what it is about, and the rest."""
 
 _MOST_OF_A_SUBJECT = 8
 """How many different things are said of one subject: a backend may have another sentence for each data set."""
@@ -60,7 +62,7 @@ class Warner:
         self.host = host
         # With the dot, which tells a package from a sibling whose name begins the same.
         self._packages = tuple(f"{package}." for package in packages)
-        self._given: frozenset[Hashable] = frozenset()
+        self._given: frozenset[Key] = frozenset()
 
     def warn(self, warning: BackendWarning) -> None:
         """Warn on the user's line; the warning is given its host here."""
@@ -88,7 +90,7 @@ class Warner:
             source=None,
         )
 
-    def warn_once(self, key: Hashable, warning: BackendWarning) -> bool:
+    def warn_once(self, key: Key, warning: BackendWarning) -> bool:
         """Warn unless that was done before; says whether this is the first time."""
         if key in self._given:
             return False
@@ -96,7 +98,7 @@ class Warner:
         self.warn(warning)
         return True
 
-    def warn_aside(self, key: Hashable, warning: BackendWarning) -> None:
+    def warn_aside(self, key: Key, warning: BackendWarning) -> None:
         """Warn, unless that was done before, of something beside what the user asked for.
 
         Where warnings are errors, this one must not break that; it is left for who asks for everything.
@@ -110,16 +112,16 @@ class Warner:
         """Whether something is said for the first time, and not too much of the same subject was said before."""
         if (subject, text) in self._given:
             return False
-        said = sum(_is_of(key, subject) for key in self._given)
+        said = sum(key[0] == subject for key in self._given)
         self._given |= {(subject, text)}
         return said < _MOST_OF_A_SUBJECT
 
     @property
-    def given(self) -> frozenset[Hashable]:
+    def given(self) -> frozenset[Key]:
         """What has been said once already."""
         return self._given
 
-    def restore(self, given: frozenset[Hashable]) -> None:
+    def restore(self, given: frozenset[Key]) -> None:
         """Forget what was said since."""
         self._given = given
 
@@ -156,10 +158,6 @@ class Warner:
         if not isinstance(name, str):
             return False
         return name in _GLUE or (not _is_of_tests(name) and any(map(f"{name}.".startswith, self._packages)))
-
-
-def _is_of(key: Any, subject: Hashable) -> bool:
-    return isinstance(key, tuple) and bool(key[0] == subject)  # pyright: ignore[reportUnknownArgumentType]  # any key.
 
 
 def _codes_around(frame: FrameType) -> Iterable[CodeType]:

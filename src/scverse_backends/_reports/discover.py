@@ -9,13 +9,13 @@ from scverse_backends.exceptions import BackendConflictWarning, BackendLoadWarni
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from scverse_backends._calls.dispatched import Dispatched, LiveRecords
     from scverse_backends._calls.merge import Merger
     from scverse_backends._discovery.registry import Registry
     from scverse_backends._discovery.resolver import Resolver
-    from scverse_backends._foundation.warner import Warner
+    from scverse_backends._foundation.warner import Key, Warner
     from scverse_backends.exceptions import BackendWarning
 
 
@@ -24,7 +24,7 @@ def discover(resolver: Resolver, registry: Registry, records: LiveRecords, warne
     resolver.load_all()
     merger.refresh()  # Nothing may have come or gone, and an interrupt may have cut the last merge short.
     problems = merger.merge_everything()
-    pending: list[tuple[Hashable, BackendWarning]] = [(("notice", str(warning)), warning) for warning in problems]
+    pending: list[tuple[Key, BackendWarning]] = [(("notice", str(warning)), warning) for warning in problems]
     listed = records.listed()
     pending += _warnings(resolver.host, registry, listed, warn_untrusted=resolver.warns_untrusted)
     # Everything is merged by now, so a warning that is turned into an error leaves nothing half-done.
@@ -45,7 +45,7 @@ def check_never_drop(records: Iterable[Dispatched]) -> None:
 
 def _warnings(
     host: str, registry: Registry, records: Iterable[Dispatched], *, warn_untrusted: bool
-) -> Iterator[tuple[Hashable, BackendWarning]]:
+) -> Iterator[tuple[Key, BackendWarning]]:
     """Yield each warning, with a key by which it is given only once."""
     for category, text in notices(registry):
         yield ("notice", text), category(text)

@@ -88,7 +88,6 @@ class Signatures:
 
     def __init__(self, record: Dispatched, signature: Signature, implementation: Any) -> None:
         self._record = record
-        self._name = record.attribute
         self._host = record.host_signature().parameters
         self._theirs = signature.parameters
         self._host_names = record.host_names()
@@ -101,14 +100,13 @@ class Signatures:
             if new not in self._names.all and old in self._names.all
         }
         self._converted = {new for new, (_, convert) in record.renamed.items() if convert is not None}
-        self._never_drop = record.never_drop
         hidden = {old for old, _ in record.renamed.values()}
         self._options = backend_only(self._host_names, self._names) - hidden
         self._reported: set[str] = set()
         """Options that the host may have renamed: with that repaired, nothing else is wrong with them."""
 
     def _problem(self, parameter: str, severity: Severity, message: str, advice: str) -> Problem:
-        return Problem(self._name, parameter, severity, message, advice)
+        return Problem(self._record.attribute, parameter, severity, message, advice)
 
     def problems(self) -> Iterator[Problem]:
         for parameter in self._host.values():
@@ -147,7 +145,7 @@ class Signatures:
         if parameter.default is Parameter.empty:
             text = f"The host requires this parameter and the backend lacks it, so every call fails.{meant}"
             return self._problem(name, "error", text, advice)
-        if name in self._never_drop:
+        if name in self._record.never_drop:
             text = f"The backend lacks it and the host never drops it, so calls that give it do not run here.{meant}"
             return self._problem(name, "warning", text, advice)
         text = f"The host has this option and the backend lacks it, so it is dropped with a warning.{meant}"
@@ -160,13 +158,12 @@ class Signatures:
         for name, parameter in self._theirs.items():
             if name not in self._names.all or name in self._host_names.all or name in old_names | self._reported:
                 continue
+            required = parameter.default is Parameter.empty
             if name in self._options:
-                if parameter.default is Parameter.empty:
+                if required:
                     text = "The backend requires this option, which the host does not have, so that plain calls fail."
                     yield self._problem(name, "warning", text, "Give it a default.")
-                continue
-            required = parameter.default is Parameter.empty
-            if name == BACKEND_PARAMETER:
+            elif name == BACKEND_PARAMETER:
                 text = "A parameter of this name is never given: backend= selects who runs the call."
                 yield self._problem(name, "error" if required else "warning", text, "Give it another name.")
             elif required:
