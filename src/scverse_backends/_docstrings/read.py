@@ -110,7 +110,7 @@ def _is_nested(doc: str, start: int, own: int) -> bool:
     # A code block may show a docstring: its headers stand deeper than some line before them. The first line does
     # not count, because Python leaves it unindented where it indents the rest; nor do later lines, because a
     # multi-line string in an example may fall out of the margin.
-    return any(column(indent) < own for indent in INDENT.findall(doc, 0, start))
+    return own > 0 and any(column(indent) < own for indent in INDENT.findall(doc, 0, start))
 
 
 def _is_unknown_header(doc: str, start: int, title: str, underline: str) -> bool:
@@ -132,8 +132,6 @@ def numpydoc_sections(doc: str, until: str | None = None) -> list[Section]:
     A section with an unknown title has the kind None.
     """
     sections: list[Section] = []
-    level = None
-    last = None
     for match in _UNDERLINE.finditer(doc):
         stop = match.start()
         start = doc.rfind("\n", 0, stop) + 1
@@ -145,19 +143,14 @@ def numpydoc_sections(doc: str, until: str | None = None) -> list[Section]:
         indent = line[: len(line) - len(line.lstrip(" \t"))]
         if not start or len(indent) > len(match[1]):
             indent = match[1]
-        if indent or level:
-            own = column(indent)
-            if own > level if level is not None else _is_nested(doc, start, own):
-                continue
-        else:
-            own = 0
-        level = own
-        if last is not None:
-            last.end = start
-            if until is not None and last.kind == until:
+        own = column(indent)
+        if (own > column(sections[-1].indent)) if sections else _is_nested(doc, start, own):
+            continue
+        if sections:
+            sections[-1].end = start
+            if until is not None and sections[-1].kind == until:
                 break
-        last = Section(kind, start, match.end(), len(doc), indent)
-        sections.append(last)
+        sections.append(Section(kind, start, match.end(), len(doc), indent))
     if ".. index::" in doc:
         # The one header of numpydoc that is not underlined.
         for section in sections:

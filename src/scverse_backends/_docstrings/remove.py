@@ -81,12 +81,9 @@ def _found(lines: Sequence[str], entry: Entry) -> Iterator[tuple[int, int]]:
 
 def _is_body(lines: Sequence[str], body: Sequence[str]) -> bool:
     """Whether the lines below a head are those of an entry, all moved by the same step."""
-    steps = {
-        _indent(line) - _indent(expected)
-        for line, expected in zip(lines[1:], body, strict=True)
-        if line.strip() or expected
-    }
-    same_text = all(line.strip() == expected.strip() for line, expected in zip(lines[1:], body, strict=True))
+    pairs = list(zip(lines[1:], body, strict=True))
+    steps = {_indent(line) - _indent(expected) for line, expected in pairs if line.strip() or expected}
+    same_text = all(line.strip() == expected.strip() for line, expected in pairs)
     return same_text and len(steps) <= 1 and all(step > _indent(lines[0]) for step in steps)
 
 

@@ -143,25 +143,25 @@ def _splice(doc: str, kind: str, new: Sequence[Entry]) -> str:
     if all(section.kind is None for section in sections):
         google = google_sections(doc)
         target = next((section for section in google if section.kind == PARAMETERS), None)
-    if target is None and PARAMETERS not in first:
-        # A section is made where the reader looks for it, unless parameters are described in a way unknown to us.
-        known = next((section.start for section in [*sections, *google] if section.kind is not None), len(doc))
-        if re.compile(_UNRECOGNISED).search(doc, 0, known):
-            return doc
-    new = _undocumented(doc, google or sections, new)
+    found = google or sections
+    behind = next((section for section in found if section.kind is not None), None)
+    # A section is made where the reader looks for it, unless parameters are described in a way unknown to us.
+    above = len(doc) if behind is None else behind.start
+    if target is None and PARAMETERS not in first and re.compile(_UNRECOGNISED).search(doc, 0, above):
+        return doc
+    new = _undocumented(doc, found, new)
     if not new:
         return doc
     if target is not None:
         return _append(doc, target, new, google=bool(google))
-    if google:
-        return _add_section(doc, 0, google[0].start, google[0].indent, ("Args:", *_indented(new)))
+    lines = _new_section(kind, new, google=bool(google))
     before = _before_other(sections) if kind == OTHER else None
     if before is not None:
-        return _add_section(doc, before.body, before.end, before.indent, _underlined(kind, new))
-    if sections:
-        behind = next((section for section in sections if section.kind is not None), sections[0])
-        return _add_section(doc, 0, behind.start, behind.indent, _underlined(kind, new))
-    return _add_section(doc, 0, len(doc), margin(doc), _underlined(kind, new))
+        return _add_section(doc, before.body, before.end, before.indent, lines)
+    behind = behind or next(iter(found), None)
+    if behind is not None:
+        return _add_section(doc, 0, behind.start, behind.indent, lines)
+    return _add_section(doc, 0, len(doc), margin(doc), lines)
 
 
 def _undocumented(doc: str, sections: Sequence[Section], new: Sequence[Entry]) -> list[Entry]:
@@ -190,13 +190,10 @@ def _before_other(sections: Iterable[Section]) -> Section | None:
     return place
 
 
-def _underlined(kind: str, new: Sequence[Entry]) -> list[str]:
+def _new_section(kind: str, new: Sequence[Entry], *, google: bool) -> list[str]:
     title = _TITLES[kind]
-    return [title, "-" * len(title), *[line for entry in new for line in entry.lines("", STEP, google=False)]]
-
-
-def _indented(new: Sequence[Entry]) -> list[str]:
-    return [line for entry in new for line in entry.lines(STEP, STEP * 2, google=True)]
+    header, base = (["Args:"], STEP) if google else ([title, "-" * len(title)], "")
+    return header + [line for entry in new for line in entry.lines(base, base + STEP, google=google)]
 
 
 def _append(doc: str, section: Section, new: Sequence[Entry], *, google: bool) -> str:
@@ -225,7 +222,7 @@ def _last_place(doc: str, section: Section, new: Sequence[Entry], *, google: boo
     """Return where new entries end: at the end of the section, or before what the signature has behind them."""
     text = doc[section.body : section.end]
     # As above: looked for as text first.
-    stars = re.search(_STARS, text) is not None if "*" in text else False
+    stars = "*" in text and re.search(_STARS, text) is not None
     last = BACKEND.name if BACKEND not in new and not google and BACKEND.name in text else ""
     for position, line, _ in entries(doc, section) if stars or last else ():
         names = names_of(line)
@@ -241,11 +238,9 @@ def _add_section(doc: str, start: int, end: int, indent: str, lines: Sequence[st
     at = end_of_text(doc, start, end)
     if not start and not doc[:end].strip():
         return _add_first_section(doc, end, indent, text, eol)
-    lead = eol * 2
     # What follows keeps its own distance, if it has any. Of several lines, the closing quotes stand below the last.
     is_close = doc.count("\n", at, end) < 2 if end < len(doc) else "\n" not in doc
-    trail = eol if is_close else ""
-    return doc[:at] + lead + text + trail + doc[at:]
+    return doc[:at] + eol * 2 + text + eol * is_close + doc[at:]
 
 
 def _add_first_section(doc: str, end: int, indent: str, text: str, eol: str) -> str:
@@ -254,5 +249,5 @@ def _add_first_section(doc: str, end: int, indent: str, text: str, eol: str) -> 
     text = text[len(indent) :]
     if not doc[end:].strip():
         return (text + eol if doc else text) + doc
-    at = end + len(doc[end:]) - len(doc[end:].lstrip(" \t"))
+    at = len(doc) - len(doc[end:].lstrip(" \t"))
     return doc[:at] + text + eol * 2 + indent + doc[at:]
