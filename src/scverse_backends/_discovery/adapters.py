@@ -1,7 +1,7 @@
 """Load one entry point, and see what it says of itself.
 
-Adapters are foreign code: whatever loading, instantiating or reading one raises is caught here, ``KeyboardInterrupt``
-alone excepted, and becomes a record.
+Adapters are foreign code. Whatever loading, instantiating or reading one raises becomes a record, except
+``KeyboardInterrupt``.
 """
 
 from __future__ import annotations
@@ -99,9 +99,9 @@ def load(
         instance = share(adapter, None)
         if instance is None:
             instance = adapter()
-        names = _names(instance)  # An instance that cannot even be read is not kept for everybody.
+        names = _names(instance)  # An instance that cannot be read must not become everybody's.
         shared = share(adapter, instance)
-        # Read once, since a name may be another at each look.
+        # Read once, since a foreign name may change each time it is read.
         return _identify(record, trust, claims, shared, *(names if shared is instance else _names(shared)))
     except KeyboardInterrupt:
         raise
@@ -113,15 +113,15 @@ def load(
 
 
 def _what_is_missing(error: BaseException, record: EntryPointRecord) -> str | None:
-    """Say what to do about a missing module that is installed and that this process cannot see.
+    """Say what to do about a module that is installed and that this process cannot see.
 
-    An editable install adds a folder to the path of Python, or a finder, and both only when Python starts.
+    An editable install reaches a process only when Python starts.
     """
     # Read past whatever a foreign class puts in their place.
     missing = as_text(_MODULE_NAME(error)) if issubclass(type(error), ModuleNotFoundError) else None
     if missing is None:
         return None
-    # The adapter's own module, or that of another distribution, which then mostly bears its name.
+    # The module is the adapter's own, or that of another distribution, which mostly has the same name.
     is_its_own = f"{record.module}.".startswith(f"{missing}.")
     provider = record.distribution if is_its_own else missing.partition(".")[0]
     if provider is None or not is_editable(provider):
@@ -130,7 +130,7 @@ def _what_is_missing(error: BaseException, record: EntryPointRecord) -> str | No
 
 
 class _Nameless(Exception):  # noqa: N818 - it never leaves this module.
-    """An adapter has no attribute ``name``: a slip of its author, which no traceback would explain."""
+    """An adapter has no attribute ``name``. A traceback would not explain that slip to its author."""
 
 
 def _names(adapter: Any) -> tuple[object, object]:
@@ -140,7 +140,7 @@ def _names(adapter: Any) -> tuple[object, object]:
         if error.name != "name" or error.obj is not adapter:
             raise
         raise _Nameless from None
-    # A module that imports what it is asked for is not asked for what it need not have (2.3).
+    # Aliases are optional, and asking a lazy module for them might import something (2.3).
     if isinstance(adapter, ModuleType) and static_lookup(adapter, "aliases") is MISSING:
         return name, ()
     return name, getattr(adapter, "aliases", ())
@@ -160,7 +160,7 @@ def _identify(
     owner = next((backend for backend in claims if name in backend.labels), None)
     if owner is None:
         holder = trust.owner(name)
-        # Where the host configured nothing to verify a provider by, the name is all there is to go by.
+        # Where the host configured nothing to verify a provider by, only the name is left.
         owner = holder if holder is not None and not holder.verifiable and not record.by_hand else None
     written = next((label for one in claims for label in one.labels if fold(label) == fold(name)), name)
     if owner is None and written != name:
@@ -214,7 +214,7 @@ def _aliases(origin: str, trust: Trust, owner: TrustedBackend | None, aliases: A
 
 
 def _quoted(value: object) -> str:
-    """Return a foreign string for a message, with a space behind it, and nothing for what is no string."""
+    """Return a foreign string for a message, with a space behind it; nothing for anything else."""
     text = as_text(value)
     if text is None:
         return ""

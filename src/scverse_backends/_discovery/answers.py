@@ -44,7 +44,7 @@ class Entry:
 
     @property
     def failed(self) -> bool:
-        """Whether loading was tried in vain (a refused entry point was never tried, or is not to be used)."""
+        """Whether loading was tried and failed. A refused entry point did not fail."""
         return isinstance(self.outcome, Failure) and not self.outcome.refused and not self.loading_here
 
 
@@ -55,7 +55,7 @@ class Answers:
 
     def __init__(self, entries: tuple[Entry, ...]) -> None:
         self._entries = entries
-        # Before they are looked at: what changes meanwhile makes these the answers of the moment before.
+        # Copied first: if something changes while the answers are made, `are_of` finds that they are old.
         self._outcomes = [entry.outcome for entry in entries]
         self.table, self.conflicts = _assign(entries)
         """Each label, and the backend that answers to it or the failed entry that holds it."""
@@ -76,15 +76,15 @@ def rank(name: str, trusted: TrustedBackend) -> int:
 def in_order(entries: Iterable[Entry]) -> list[Entry]:
     """Return entries in the order in which equals win: by the names of their distributions.
 
-    So neither the order of folders nor that of a listing decides. What was registered by hand comes last, and what says
-    nothing of its distribution stays where it was listed.
+    So the order of folders and of listings does not matter. What was registered by hand comes last. Where no
+    distribution is known, the order of the listing stays.
     """
     found = list(entries)
     return sorted(found, key=_precedence) if len(found) > 1 else found
 
 
 def _precedence(entry: Entry) -> tuple[bool, bool, str]:
-    # Read from a file for each distribution, so asked only where more than one could win.
+    # Reading a distribution's name parses a file, so `in_order` sorts only where more than one could win.
     distribution = entry.record.distribution
     return entry.record.by_hand, distribution is None, normalize_distribution(distribution or "")
 
@@ -116,7 +116,7 @@ def _assign(entries: tuple[Entry, ...]) -> tuple[dict[str, Backend | Entry], lis
     loaded = [(entry, entry.outcome) for entry in entries if isinstance(entry.outcome, Backend)]
     owned = [(entry, owner) for entry, backend in loaded for owner in entry.claims if owner.name == backend.name]
     for entry, owner in sorted(owned, key=lambda pair: rank(pair[0].record.name, pair[1])):
-        # The host's labels only: aliases that the adapter adds to them stand behind other products' names.
+        # Only the host's labels: aliases that the adapter adds come after the names of other products.
         for label in owner.labels:
             claim(label, entry)
     for entry in entries:
@@ -131,7 +131,7 @@ def _assign(entries: tuple[Entry, ...]) -> tuple[dict[str, Backend | Entry], lis
         if entry not in losers:
             for alias in backend.aliases:
                 claim(alias, entry)
-    # A failed entry point that lost its name to another of that name is no rival: nobody could ever select it.
+    # A failed entry point that lost its name is not a rival, since nobody can select it.
     return table, [conflict for conflict in dict.fromkeys(conflicts) if isinstance(conflict[2].outcome, Backend)]
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 _UNREAD = "\0"
-"""Stands for metadata that nobody has asked for yet; only ever compared by identity."""
+"""Stands for metadata that has not been read yet. It is compared by identity."""
 
 
 class EntryPointRecord:
@@ -51,7 +51,7 @@ class EntryPointRecord:
 
     @property
     def by_hand(self) -> bool:
-        """Whether nothing provides it but a call of ``register()``, so that there is nothing to verify."""
+        """Whether it comes from a call of ``register()``, so that there is no provider to verify."""
         return False
 
     @property
@@ -73,7 +73,7 @@ class EntryPointRecord:
         return True
 
     def learn_name(self, name: str) -> None:
-        """Take over the adapter's name where the record came without one."""
+        """Take the adapter's name where the record has none."""
 
     def load(self) -> object:
         """Import what the entry point refers to."""
@@ -84,10 +84,10 @@ class EntryPointRecord:
         return self._entry_point.load()
 
     def same_as(self, other: EntryPointRecord) -> bool:
-        """Whether both stand for one and the same adapter, so that what was loaded for one holds for the other.
+        """Whether both stand for the same adapter, so that what was loaded for one can be used for the other.
 
-        Two entry points of the standard library with the same reference load the same object; the distribution
-        counts because trust does. A stand-in, as hosts' tests use, is only the same as itself.
+        Two entry points of the standard library with the same reference load the same object. The distribution counts,
+        since trust depends on it. A stand-in of a host's test is only the same as itself.
         """
         mine, theirs = self._entry_point, other._entry_point
         if mine is theirs:
@@ -141,7 +141,7 @@ class RegisteredRecord(EntryPointRecord):
 
 
 def told(distribution: Any, attribute: str, field: str) -> str | None:
-    """Return what the metadata of a distribution says of itself, nothing where it is missing or broken."""
+    """Return a field of the metadata of a distribution, ``None`` where it is missing or broken."""
     from importlib.metadata import Distribution
 
     ways: list[Callable[[], object]]

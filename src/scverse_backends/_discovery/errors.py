@@ -88,7 +88,7 @@ class Errors:
         return self._error(UnknownBackendError, text, source, backend=name, suggestions=likely, failed=failed)
 
     def _provided_by(self, name: str) -> tuple[str, ...]:
-        """Return the backends that an entry point or a distribution of a name provides, under names of their own."""
+        """Return the backends from an entry point or a distribution of this name that call themselves otherwise."""
         wanted = normalize_distribution(name)
         return tuple(
             backend.name
@@ -98,7 +98,7 @@ class Errors:
         )
 
     def _installable(self) -> Iterable[str]:
-        """Yield the names of trusted backends that could be installed; one that is there and fails is none."""
+        """Yield the names of trusted backends that are not installed; one that is there and fails does not count."""
         for owner in self._registry.trust.trusted:
             if not self._registry.candidates(owner):
                 yield from owner.labels
@@ -123,7 +123,7 @@ class Errors:
         return self._error(UnknownBackendError, text, source, backend=name, distribution=entry.record.distribution)
 
     def gone(self, name: str, backend: Backend, source: str) -> BackendError:
-        """Return the error for a backend that was selected and is gone, where its name is another's now."""
+        """Return the error for a backend that is gone after it was selected, and whose name now means another."""
         text = (
             f"The backend {name!r} that was selected for {self._host} is gone, and {name!r} is another name of "
             f"{backend.name!r} now. Select it anew if that is meant."

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
 _METADATA = frozenset({"name", "aliases"})
-"""What adapters say of themselves, which is no implementation of anything."""
+"""What an adapter says of itself. These are never implementations."""
 
 
 class _Missing:
@@ -33,7 +33,7 @@ def exports(adapter: Any, attribute: str) -> bool:
         return False
     names = listed(adapter)
     if names is not None:
-        # Only strings are compared: whatever else stands there may have an ``__eq__`` of its own.
+        # Only strings are compared, since other objects may have a foreign ``__eq__``.
         return any(as_text(one) == attribute for one in names)
     return not attribute.startswith("_")
 
@@ -55,7 +55,7 @@ def exported(adapter: Any, attribute: str, *, known: bool = False) -> Any:
         return MISSING
     value = _asked(adapter, attribute)
     if not _is_module(value):
-        # Looking the function up may have imported a submodule of its name, which everybody finds from now on.
+        # Looking the function up may have imported a submodule of the same name, which now stands in its place.
         replaced = _is_module(adapter) and _is_module(own(adapter).get(attribute))
         return _asked(adapter, attribute) if replaced else value
     if known or listed(adapter) is not None or _stands_in_the_way(adapter, attribute, value):
@@ -78,7 +78,7 @@ def _stands_in_the_way(adapter: Any, attribute: str, module: Any) -> bool:
     if name != attribute:
         return False
     if not _is_module(adapter):
-        # Only packages have submodules by themselves; this one was imported in the place of what it defines.
+        # An object has no submodules: this module was put in the place of what it defines.
         return callable(own(module).get(attribute))
     provide = own(adapter).get("__getattr__")
     if provide is None or home != own(adapter).get("__name__"):
@@ -86,7 +86,7 @@ def _stands_in_the_way(adapter: Any, attribute: str, module: Any) -> bool:
     try:
         return not _is_module(provide(attribute))
     except AttributeError as error:
-        # Only Python's own lookup says whose name it was.
+        # A foreign `AttributeError` may not say which name was missing.
         if error.name in (attribute, None):
             return False
         raise
@@ -121,7 +121,7 @@ _BINDING: Final[tuple[type, ...]] = (FunctionType, staticmethod, classmethod)
 
 
 def _is_module(value: object) -> bool:
-    """Whether a value really is a module, found out without its ``__class__``, which may be foreign code."""
+    """Whether a value is a module. Its ``__class__`` is not asked, since that may be foreign code."""
     return issubclass(type(value), ModuleType)
 
 
@@ -154,15 +154,14 @@ def _class_lookup(value: Any, attribute: str) -> Any:
 
 
 def declares(adapter: Any, attribute: str) -> bool:
-    """Whether an adapter says that it exports a name, found out without running code of the export's own."""
+    """Whether an adapter says that it exports a name, with no code of the export run."""
     if not exports(adapter, attribute):
         return False
     static = static_lookup(adapter, attribute)
     if static is MISSING:
-        # What ``__all__`` names and the module does not have may still be provided lazily.
+        # A module may provide lazily what stands in ``__all__``.
         return listed(adapter) is not None and static_lookup(adapter, "__getattr__") is not MISSING
-    # What is neither callable nor computed on access is no implementation, and a call would say so.
-    # A foreign type, of which nothing is known but what is asked here.
+    # An implementation is callable, or is computed on access. Nothing else is known of a foreign type.
     return not _is_module(static) and (callable(static) or hasattr(type(static), "__get__"))  # pyright: ignore[reportUnknownArgumentType]
 
 

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from typing import Any
 
 _ATTEMPTS = 10
-"""How often a finder is asked to forget: each failure for a race means that another thread made one step."""
+"""How often a finder is asked to forget. Where two threads ask at once, each failure means that one got further."""
 
 _FAILED = object()
 
 _METADATA_FOLDERS = (".dist-info", ".egg-info")
-# The empty name stands for the file that is all the metadata of a very old kind of distribution.
+# The empty name is for a very old kind of distribution, whose metadata is a single file.
 _METADATA_FILES = ("METADATA", "PKG-INFO", "")
 
 
@@ -45,10 +45,10 @@ class Listing:
         self.records = records
         self.problems = problems
         self.is_complete = is_complete
-        """Whether all that is installed was looked at, so that what is not listed is not there."""
+        """Whether everything installed was looked at, so that what is not listed is not there."""
         self._listed_with = listed_with
         self.is_patched = is_patched
-        """Whether it was another function than the standard library's, which may be there for a moment only."""
+        """Whether the listing function was not the standard library's. A test may have put it there for a moment."""
 
     def is_current(self) -> bool:
         """Whether the listing function is still the one that made this listing (hosts' tests patch it)."""
@@ -122,8 +122,8 @@ def _one_by_one(group: str, problems: list[str]) -> Iterator[Any]:
     seen: set[str] = set()
     for distribution in importlib.metadata.distributions():
         name = told(distribution, "name", "Name")
-        # The first distribution of a name on the path hides later ones, as for the standard library. Without a
-        # readable name it can be no duplicate of another.
+        # As for the standard library, the first distribution of a name hides later ones. One without a readable name
+        # hides nothing.
         normalized = normalize_distribution(name) if name else ""
         if (normalized and normalized in seen) or (not name and _is_remnant(distribution)):
             continue
@@ -140,13 +140,13 @@ def _one_by_one(group: str, problems: list[str]) -> Iterator[Any]:
 
 
 def _is_remnant(distribution: Any) -> bool:
-    """Whether a folder for metadata holds none, as an interrupted upgrade leaves it: then it is no distribution."""
+    """Whether a folder for metadata is empty, as an interrupted upgrade leaves it. Then it is not a distribution."""
     from importlib.metadata import Distribution
 
     if not issubclass(type(distribution), Distribution):
         return False
     holds: bool | None = safely(lambda: any(distribution.read_text(file) is not None for file in _METADATA_FILES))
-    # What cannot be read is there all the same.
+    # A file that cannot be read is there all the same.
     return holds is False
 
 
@@ -173,7 +173,7 @@ def _metadata_folders() -> dict[str, list[tuple[str, str]]]:
     for place in dict.fromkeys(sys.path):
         for name in _names_in(place):
             if name.endswith(_METADATA_FOLDERS):
-                # The names of folders are escaped already, but for case and, where they are old, for dots.
+                # The names of folders differ from those of distributions in case and, in old ones, in dots.
                 distribution = name.rpartition(".")[0].partition("-")[0].lower().replace(".", "_")
                 found.setdefault(distribution, []).append((place, name))
     return found
@@ -194,10 +194,10 @@ def installed_version(distribution: str) -> str | None:
 
 
 def provider_of(names: tuple[str, ...], *, search: bool = False) -> tuple[str | None, str | None]:
-    """Return the distribution that bears the first of these names that one bears, and its version.
+    """Return the first distribution that has one of these names, and its version.
 
-    Where none does, `search` looks for one that provides a package of such a name, which reads the lists of files of
-    all distributions.
+    Where none has, `search` looks for one that provides a package of such a name, which reads the lists of files of all
+    distributions.
     """
     import importlib.metadata
 
@@ -219,7 +219,7 @@ def editable_origin(distribution: Any) -> str | None:
     """Return the address of the folder that an editable install stands for, ``None`` for any other."""
     import json
 
-    # Where a distribution was installed from stands there (PEP 610).
+    # This file says where a distribution was installed from (PEP 610).
     origin: Any = safely(lambda: json.loads(distribution.read_text("direct_url.json")))
     url: str | None = safely(lambda: str(origin["url"]) if origin["dir_info"]["editable"] is True else None)
     return url
@@ -264,10 +264,10 @@ class Installed:
         self._seen: dict[str, tuple[int, object]] = {}
 
     def state(self) -> object:
-        """Return what is another object's equal only while the same distributions are installed.
+        """Return a value that stays equal for as long as the same distributions are installed.
 
-        A program may write its results into a folder on the path, so a folder's time of change alone says nothing:
-        what counts are the folders of metadata in it.
+        A program may write its results into a folder on the path, so the folder's own time of change does not count.
+        The times of the metadata in it do.
         """
         import importlib.metadata
 
@@ -296,8 +296,8 @@ def forget_finder_caches() -> None:
     """Make a package that was installed a moment ago visible to the next listing and import."""
     for finder in tuple(sys.meta_path):
         forget = foreign_attribute(finder, "invalidate_caches")
-        # Python's own finder stops halfway, with a KeyError, where another thread forgot the same folder first. Whoever
-        # stopped tries again, and what no attempt forgets is noticed by the change of the folder's time at the latest.
+        # Python's own finder stops halfway, with a KeyError, where another thread forgot the same folder first. It is
+        # asked again then. If that never works, Python notices the change by the folder's time.
         for _ in range(_ATTEMPTS if callable(forget) else 0):
             if safely(forget, _FAILED) is not _FAILED:
                 break

@@ -1,4 +1,4 @@
-"""What a person should hear about backends beside what was asked for."""
+"""Warnings about adapters and metadata that the user did not ask for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from scverse_backends._discovery.registry import Registry
 
 _REMOVING = ("uninstall", "unregister or uninstall", "unregister")
-"""How to be rid of one of two backends, by how many of them were registered by hand."""
+"""How to get rid of one of two backends, by how many of them were registered by hand."""
 
 
 def notices(registry: Registry) -> Iterator[Notice]:
@@ -27,13 +27,13 @@ def notices(registry: Registry) -> Iterator[Notice]:
 
 
 def claimed_twice(registry: Registry, names: Iterable[str]) -> Iterator[Notice]:
-    """Yield what metadata alone shows of the names that are about to be used: that others claim them too."""
+    """Yield which names that are about to be used are claimed by others too, as the metadata shows."""
     owners = (registry.trust.owner(name) for name in names)
     labels = dict.fromkeys((*names, *(label for owner in owners if owner is not None for label in owner.labels)))
     for label in labels:
         named = registry.named(label)
         for loser in named[1:]:
-            # What is loaded says more, and of two entry points to one object none loses.
+            # Of loaded backends, `conflicts` knows more. Two entry points to the same object are not rivals.
             if loser.outcome is None and loser.record.value != named[0].record.value:
                 yield _conflict(registry, label, named[0], loser)
 

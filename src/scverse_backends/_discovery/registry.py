@@ -3,8 +3,7 @@
 Who answers to a label is a pure function of all adapters (``answers``), so it never depends on what happens to be
 imported already. A label is settled early, without loading the rest, only where nothing else could change the answer.
 
-No lock is held while foreign code runs: adapters are loaded outside it, and the first outcome published is the one
-that everybody uses.
+No lock is held while foreign code runs. Adapters are loaded outside it, and everybody uses the first outcome.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
 
 NEVER, IF_CHANGED, ALWAYS = "never", "if changed", "always"
-"""When an adapter that failed to load is tried again; changed is what else is installed."""
+"""When an adapter that failed to load is tried again. "Changed" means what is installed."""
 
 
 class Registry:
@@ -49,9 +48,9 @@ class Registry:
         self._answers = NO_ANSWERS
         self._installed = Installed()
         self.replaced: frozenset[str] = frozenset()
-        """The distributions, by normalised name, that a test registers something in the place of."""
+        """The normalised names of distributions that a test has replaced."""
         self.revision = 0
-        """Grows when entry points come or go: what was looked for in vain before may be there now."""
+        """Grows when entry points come or go, so that what was not found before is looked for again."""
 
     # -- what is installed -------------------------------------------------------------------------------------------
 
@@ -80,7 +79,7 @@ class Registry:
         return in_order(entry for entry in self.entries() if entry.record.name == name and not entry.is_barred)
 
     def state(self) -> object:
-        """Return what is equal only while nothing came or went, here or among all that is installed."""
+        """Return a value that stays equal for as long as nothing comes or goes, here or among what is installed."""
         return self.revision, self._installed.state()
 
     def relist(self) -> bool:
@@ -89,7 +88,7 @@ class Registry:
         return self._list()
 
     def _list(self) -> bool:
-        """List, and publish; what is loaded and still there stays loaded. Says whether there is something new."""
+        """List, keep what is loaded and still there, and say whether there is something new."""
         before = self.listing
         listing = list_entry_points(self.group)
         fresh = [self._entry(record) for record in listing.records if not self._is_replaced(record)]
@@ -99,9 +98,9 @@ class Registry:
             gone = list(self._listed)
             matched = [(entry, _taken(gone, entry)) for entry in fresh]
             came = any(known is None for _, known in matched)
-            # What a listing missed that broke off may be there all the same.
+            # What an incomplete listing lacks may be there all the same.
             missed, gone = ([], gone) if listing.is_complete else (gone, [])
-            # The records first: who sees the listing takes them for complete.
+            # The entries come first: another thread that sees the listing takes them for complete.
             self._listed = (*(_kept(entry, known) for entry, known in matched), *missed)
             self.listing = listing
             self._answers = NO_ANSWERS
@@ -147,14 +146,14 @@ class Registry:
         try:
             entry.loading.add(thread)
             if outcome is not None:
-                forget_finder_caches()  # What it failed for the want of may have been installed since.
+                forget_finder_caches()  # What it lacked may have been installed since.
             log.debug("loading %s (%s)", entry.record.origin, entry.record.value)
             result, notices = self._read(entry)
         finally:
             try:
                 entry.loading.discard(thread)
             finally:
-                # Again, since an interrupt between the two would make this thread never find the entry any more.
+                # Again, since after an interrupt right here this thread would never find the entry.
                 entry.loading.discard(thread)
         failed_in = self._installed.state() if isinstance(result, Failure) else None
         with self._lock:
@@ -167,7 +166,7 @@ class Registry:
             log.warning("%s gives no backend: %s", entry.record.origin, result.text)
             if result.traceback:
                 log.debug("%s: %s", entry.record.origin, result.traceback)
-        # A failure is news too: it holds the name, which somebody else may have answered to while it was loading.
+        # A failure is news too: it holds the name, and another backend may have answered while it was loading.
         if announce:
             self._on_change()
         return result
@@ -180,7 +179,7 @@ class Registry:
     def _read(self, entry: Entry) -> tuple[Backend | Failure, list[Notice]]:
         result, notices = load(entry.record, self.trust, entry.claims, self._share)
         if self._refuse_untrusted and isinstance(result, Backend) and not result.trusted:
-            # A verified distribution under another name than the one it is trusted with.
+            # A trusted distribution whose adapter has another name than the host trusts.
             text = f"the host uses trusted backends only, and not one that calls itself {result.name!r}"
             return Failure(text, refused=True), []
         return result, notices
@@ -204,7 +203,7 @@ class Registry:
                 self.load(entry, retry, announce=False)
                 came = came or entry.outcome is not before
         finally:
-            # Once for all of them, since it makes every function look at every backend.
+            # Said once for all, since every function then looks at every backend.
             if came:
                 self._on_change()
 
@@ -216,7 +215,7 @@ class Registry:
     # -- who answers to a name ---------------------------------------------------------------------------------------
 
     def find(self, label: str, retry: str = ALWAYS) -> Backend | Entry | None:
-        """Return who answers to a label that is no trusted one: a backend, the failed entry holding it, or nobody."""
+        """Return who answers to an untrusted label: a backend, the failed entry that holds it, or nobody."""
         for entry in self.named(label):
             outcome = self.load(entry, retry)
             if isinstance(outcome, Backend) and outcome.name == label:
@@ -234,10 +233,10 @@ class Registry:
     def _answered(self) -> Answers:
         entries = self.known_entries()
         if any(entry.loading for entry in entries):
-            # What failed before and is tried again holds no name, but only for the thread that tries it.
+            # The answers differ by thread: for the one that tries a failed entry again, that entry holds no name.
             return Answers(entries)
         answers = self._answers
-        # Asked for each function and each backend that is merged, and another only where something came or went.
+        # Merging asks for each function and each backend, and the answers seldom change.
         if not answers.are_of(entries):
             answers = self._answers = Answers(entries)
         return answers
@@ -304,7 +303,7 @@ class Registry:
         return restore
 
     def after_fork(self) -> None:
-        """Forget, in a forked child, the threads that did not come along; a new one may get the number of an old."""
+        """Forget the parent's threads in a forked child, where a new thread may get the number of an old one."""
         self._lock = RLock()
         for entry in self.known_entries():
             entry.loading &= {get_ident()}
@@ -319,8 +318,8 @@ def _taken(entries: list[Entry], entry: Entry) -> Entry | None:
 
 
 def _kept(entry: Entry, known: Entry | None) -> Entry:
-    """Return the entry of a listing before where anything came of it already, else the fresh one.
+    """Return the known entry if it was loaded or is being loaded, else the fresh one.
 
-    A fresh record reads its distribution's version when asked; an upgrade may have removed what an old one would read.
+    A fresh record can still read its distribution's version. After an upgrade, the files of an old one may be gone.
     """
     return known if known is not None and (known.loading or known.outcome is not None) else entry

@@ -41,11 +41,11 @@ class Resolver:
         self._choices: dict[tuple[tuple[str, ...], bool], Choice] = {((CPU,), False): CPU_CHOICE}
         self._backends: dict[str, Backend] = {}
         self._by_entry_point: dict[str, Backend] = {}
-        """The backends of orders that are named by their entry points and call themselves otherwise."""
+        """Backends of orders, by the names of their entry points where their own names differ."""
         self._in_vain: dict[tuple[str, ...], tuple[object, BackendError]] = {}
-        """What was looked for and not found: what was installed then, and the error."""
+        """For what was not found: what was installed then, and the error."""
         self._second_chances: frozenset[str] = frozenset()
-        """Names that an order tries again, although nothing has changed that could be seen."""
+        """Names that an order tries again, although what is installed has not changed."""
         self._registry = registry
         self.errors = Errors(host, registry)
         self._warner = warner
@@ -53,7 +53,7 @@ class Resolver:
 
     def forget(self) -> None:
         """Resolve anew from now on: a backend came or went."""
-        # A new one, so that a search which began before leaves what it finds in the old one.
+        # New dictionaries, so that a search which began before writes into the old ones.
         self._backends = {}
         self._by_entry_point = {}
 
@@ -67,7 +67,7 @@ class Resolver:
     def choice(self, value: Any, source: str = "argument", *, used: bool = True) -> Choice:
         """Return the selection that a name, or a list or tuple of names, stands for.
 
-        Who only looks does not use it: nobody is warned of what would be used.
+        Where it is only looked at and not `used`, nobody is warned about the backend.
         """
         if isinstance(value, str):
             name = plain(value)
@@ -109,18 +109,18 @@ class Resolver:
         named = self._registry.named(name)
         if not named:
             return self.backend(name, source).name
-        # An entry point's name is known, whatever its adapter calls itself.
+        # The name of an entry point counts as known, whatever its adapter calls itself.
         if all(isinstance(entry.outcome, Backend) for entry in named):
             try:
                 return self.backend_in_turn(name, source).name
             except BackendLoadError:
-                pass  # What the order comes to at this name, its calls say.
+                pass  # The calls of the order say so when they come to this name.
         return name
 
     # -- backends ----------------------------------------------------------------------------------------------------
 
     def backend(self, name: str, source: str = "argument") -> Backend:
-        """Return the backend that answers to a name, loading as little as settles it."""
+        """Return the backend that answers to a name, loading no more than needed."""
         return self.sought((name,), source, lambda: self._backend(name, source), again=True)
 
     def backend_in_turn(self, name: str, source: str) -> Backend:
@@ -145,8 +145,8 @@ class Resolver:
         try:
             found = find()
         except (BackendLoadError, BackendNotInstalledError) as error:
-            # An adapter that asks for itself while it is loaded is not there yet, and will be. And who asks alone sees
-            # the error with its traceback, which nothing may hold on to.
+            # An adapter that asks for itself while it is loaded will be there later. And an error that the user sees
+            # has a traceback, which must not be kept alive.
             if not again and not self._registry.is_loading_here:
                 copy = error.rewritten(str(error), source=source)
                 copy.__cause__ = error.__cause__
@@ -170,13 +170,13 @@ class Resolver:
                 if here is None:
                     raise
                 raise error.on_worker(here) from error.__cause__
-            # Where something changed meanwhile, this is no longer the cache, and the next one looks for itself.
+            # If something changed meanwhile, this is an old dictionary, and the next call looks again.
             backends[name] = backend
             self.tell(name, backend.name, backend.record.name)
         return backend
 
     def _known_backend(self, name: str, source: str) -> Backend:
-        """Return the backend of a name that an order took for known, be it only for an entry point of that name."""
+        """Return the backend for a name of an order, which may also be that of its entry point."""
         self._registry.entries()  # Another listing function makes this forget what it knows.
         by_entry_point = self._by_entry_point
         if name in by_entry_point:
@@ -199,9 +199,9 @@ class Resolver:
         return backend
 
     def load_all(self) -> None:
-        """Load everything, for who asks for a listing; what was not there before may have come since."""
+        """Load everything for a listing, and what failed before if something has changed since."""
         if self._in_vain or not self._registry.listing.is_complete:
-            # Whoever looks at what there is may have repaired it, so orders try once more.
+            # Who asks for a listing may have repaired something, so orders try once more.
             self._second_chances |= {name for name, *_ in self._in_vain}
             self._in_vain.clear()
             self._registry.relist()
@@ -268,7 +268,7 @@ class Resolver:
                 f"Backend {backend.name!r} ({origin}) is not trusted by {self.host}: {backend.untrusted_reason}. "
                 f"Nobody there has checked its results. Once you have, silence this with "
                 f"warnings.filterwarnings('ignore', \"Backend '{backend.name}' .* not trusted\")."
-                # What a user hands over has no distribution that a host could list.
+                # A host cannot list what a user registers by hand.
                 f"{'' if backend.record.by_hand else authors}",
                 backend=backend.name,
                 distribution=backend.distribution,
@@ -280,7 +280,7 @@ class Resolver:
     def register(self, record: RegisteredRecord) -> str:
         """Make an adapter known that was handed over as an object, and return its canonical name."""
         registry = self._registry
-        # Whoever was installed a moment ago was there first.
+        # What was installed a moment ago was there first.
         registry.relist()
         before = registry.known_entries()
         entry = registry.read(record)
@@ -305,7 +305,7 @@ class Resolver:
         """Take a registered adapter out again."""
         for entry in self._registry.registered:
             outcome = entry.outcome
-            # The canonical name is one adapter's only; of an alias, several may have wanted to be the owner.
+            # Only one adapter has the canonical name, while several may have claimed an alias.
             if isinstance(outcome, Backend) and (outcome.name == name or self._registry.answers().get(name) is outcome):
                 self._registry.remove(entry)
                 return

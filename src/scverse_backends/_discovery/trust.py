@@ -60,16 +60,16 @@ class TrustedBackend:
         }
 
     def why_not(self, record: EntryPointRecord) -> str:
-        """Say what tells an entry point from this backend's; nothing where every check is met."""
+        """Say why an entry point is not this backend's; nothing where every check is met."""
         return "; ".join(sentence for _, _, sentence in self.mismatches(record))
 
     def mismatches(self, record: EntryPointRecord) -> Iterator[tuple[str, str, str]]:
-        """Yield each kind of check that is not met, the value that would meet it if the host listed it, a sentence."""
+        """Yield each kind of check that is not met, the value that the host would have to list, and a sentence."""
         if self.distributions and not self.from_distribution(record):
             distribution = record.distribution or ""
             found = f"distribution {distribution!r}" if distribution else "an unknown distribution"
             yield "distributions", distribution, f"it comes from {found} and not from {_either(self.distributions)}"
-        # What a stand-in of a test leaves open counts as met where it names the right distribution.
+        # A test's stand-in may leave something open. With the right distribution, that counts as met.
         lenient = self.from_distribution(record)
         if self.entrypoints and not record.tells("entrypoints"):
             if not lenient:
@@ -130,7 +130,7 @@ class Trust:
         return backend if backend is not None and label in backend.labels else None
 
     def reserved_message(self, label: str) -> str | None:
-        """Return what the host says to who selects a name that it reserves."""
+        """Return the host's message for a name that it reserves."""
         return self._reserved.get(fold(label))
 
     def refusal(self, label: str, owner: TrustedBackend | None = None) -> str | None:
@@ -146,7 +146,7 @@ class Trust:
         return None
 
     def mismatch(self, label: str, record: EntryPointRecord) -> str:
-        """Say which checks tell an entry point from the trusted backend whose label its adapter bears."""
+        """Say which checks an entry point does not meet whose adapter has the label of a trusted backend."""
         holder = self._owners.get(fold(label))
         found = "" if holder is None or record.by_hand else holder.why_not(record)
         return f", and {found}" if found else ""
@@ -162,7 +162,7 @@ class Trust:
         )
 
     def impersonates(self, record: EntryPointRecord) -> TrustedBackend | None:
-        """Return the trusted backend whose name an entry point of somebody else bears."""
+        """Return the trusted backend whose name an entry point has without being verified for it."""
         holder = self._owners.get(fold(record.name))
         return None if holder is None or self.claims(record) else holder
 
@@ -209,12 +209,12 @@ def _without_dot(prefix: str) -> str:
     return prefix.removesuffix(".")
 
 
-# References are compared in the form in which records give them; a prefix always ends where a module's name does.
+# Records give references in this form. A prefix is compared up to the end of a module's name anyway.
 _NORMALIZERS: dict[str, Callable[[str], str]] = {"object_refs": normalize_reference, "module_prefixes": _without_dot}
 
 
 def _check_value(kind: str, text: str, where: str) -> None:
-    """Refuse what no entry point could ever match: a slip there would lock the backend out without a word."""
+    """Refuse what no entry point can match: such a slip would lock the backend out without a word."""
     if kind == "distributions":
         letters = text[0] + text[-1] + "".join(char for char in text if char not in "-_.")
         if not (letters.isascii() and letters.isalnum()):
@@ -279,7 +279,7 @@ def _check_label(label: str, where: str) -> None:
 
 
 def checked_name(value: object, what: str) -> str:
-    """Return the name of a host or of its entry-point group, once it is sure that it is one."""
+    """Return the name of a host or of its entry-point group, if it is a proper one."""
     if not isinstance(value, str) or not value or value != value.strip():
         raise ValueError(f"{what} must be a non-empty string without white space around it, not {value!r}.")
     return value

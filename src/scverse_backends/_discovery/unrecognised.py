@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 RESTART = "restart Python."
-"""The end of a sentence about what is installed where this process does not look."""
+"""Ends the sentence about a distribution in a folder that this process does not search."""
 
 _AGAIN = "install it again, an editable install too"
 _SHOWN = 2
@@ -25,20 +25,18 @@ _SIMILAR = 0.75
 def unrecognised(host: str, group: str, *names: str, distributions_only: bool = False) -> tuple[str, ...]:
     """Say which installed distributions seem to be meant for a host without reaching it, and what to do.
 
-    The names are those of distributions or of backends. Without any, everything is told that registers under a group
-    of nearly this name. Names of distributions only need no other distribution to be read.
-
-    Each sentence is about one distribution, and there are few enough for a message.
+    The names are those of distributions or of backends. Without any, all distributions count that register under a
+    group of nearly this name. With `distributions_only`, no other distributions are read.
     """
     wanted = {normalize_distribution(name) for name in names}
-    # Those of a name are found by the names of folders; of all others, only the entry points are read.
+    # A distribution of this name is found by its folder. Of all others, only the entry points are read.
     named = all_distributions(*sorted(wanted)) if wanted else ()
     others = () if distributions_only else all_distributions()
     sentences: dict[str, str] = {}
     for found, is_named in ((named, True), (others, False)):
         for distribution, folder in found:
             why = _why(distribution, folder, host, group, wanted, is_named=is_named)
-            # Read last, since it costs the parsing of a file. What interrupted installations leave has no name.
+            # Reading the name parses a file. What an interrupted installation leaves has no name.
             name = None if why is None else told(distribution, "name", "Name")
             if why is not None and name is not None:
                 sentences.setdefault(name, f"{why[0]} {name!r} {why[1]}")
@@ -48,7 +46,7 @@ def unrecognised(host: str, group: str, *names: str, distributions_only: bool = 
 def _why(
     distribution: Any, folder: str | None, host: str, group: str, wanted: set[str], *, is_named: bool
 ) -> tuple[str, str] | None:
-    """Say what keeps a distribution from the host that seems to be meant for it: the words around its name."""
+    """Say why a distribution that seems to be meant for the host does not reach it: the words around its name."""
 
     def meant(names: list[str]) -> list[str]:
         if is_named or not wanted:
@@ -81,7 +79,7 @@ def _why(
 
 
 def _resembles(theirs: str, ours: str, *, loosely: bool) -> bool:
-    """Whether one group may be a slip for another; loosely also where only the host's name is the same."""
+    """Whether one group may be a slip for another. `loosely` asks only for the same host in front."""
     written, wanted = theirs.split("."), ours.split(".")
     if _letters(theirs) == _letters(ours) or (loosely and _letters(written[0]) == _letters(wanted[0])):
         return True

@@ -63,7 +63,7 @@ class Entry:
         return (self.numpydoc, self.body), (self.google, self.body), (joined, self.body[1:])
 
 
-# No percent sign, brace or backslash: host decorators outside may format the docstring.
+# No percent sign, brace or backslash, since host decorators may format the docstring.
 BACKEND: Final = Entry(
     "backend",
     "backend : str, sequence of str or None, default: None",
@@ -123,9 +123,9 @@ def _definitions(offers: tuple[Offer, ...], facts: list[str]) -> tuple[str, ...]
 
 
 def _without_headers(body: tuple[str, ...]) -> tuple[str, ...]:
-    # After a blank line numpydoc takes a line for a header, however deep it stands, when dashes as long as it follow;
-    # it would end the host's section there. Without the blank line it does not look.
-    # A blank line also keeps dashes that begin the description from underlining the entry.
+    # After a blank line, numpydoc takes a line with as many dashes below it for a header, however deep it stands, and
+    # ends the section there. Without the blank line it does not.
+    # A description that begins with dashes gets a blank line, since they would underline the entry.
     kept = [""] if body and not body[0].strip("-=") else []
     for line, below in pairwise((*body, "")):
         title, under = line.strip(), below.strip()

@@ -21,9 +21,9 @@ OTHER: Final = "other parameters"
 MEMBERS: Final = "members"
 RETURNS: Final = "returns"
 LATER: Final = "later"
-"""What a section is to us, in the order of numpydoc: other parameters stand behind what is returned."""
+"""The kinds of sections, in the order of numpydoc: other parameters come after what is returned."""
 
-# What an author may write, and what it is to us. A title in this table is believed without a blank line before it.
+# What an author may write, and what it means here. These titles need no blank line before them.
 _KINDS: Final = {
     **dict.fromkeys(("parameters", "params", "arguments", "args"), PARAMETERS),
     **dict.fromkeys(("other parameters", "other params", "other arguments"), OTHER),
@@ -84,7 +84,7 @@ def margin(doc: str) -> str:
     found = levels(doc, 0, len(doc))
     if found:
         return found[0]
-    # Only the closing quotes stand below a summary: they stand where the rest would.
+    # Only the closing quotes stand below the summary. Further lines would be indented like them.
     last = doc[doc.rfind("\n") + 1 :]
     return last if "\n" in doc and not last.strip(" \t") else ""
 
@@ -102,27 +102,26 @@ def end_of_text(doc: str, start: int, end: int) -> int:
 
 def line_ending(doc: str) -> str:
     """Return the line ending of a docstring."""
-    # A carriage return at the very end becomes one as soon as a line is added.
+    # A carriage return at the very end counts, since a newline will follow it.
     return "\r\n" if "\r" in doc and ("\r\n" in doc or doc.endswith("\r")) else "\n"
 
 
 def _is_nested(doc: str, start: int, own: int) -> bool:
-    # A code block may show a docstring: its headers stand deeper than some line before them. The first line does
-    # not count, because Python leaves it unindented where it indents the rest; nor do later lines, because a
-    # multi-line string in an example may fall out of the margin.
+    # A code block may show a docstring, whose headers stand deeper than some line before them. The first line does not
+    # count, since it is never indented. Nor do later lines, where a multi-line string of an example may stand far left.
     return own > 0 and any(column(indent) < own for indent in INDENT.findall(doc, 0, start))
 
 
 def _is_unknown_header(doc: str, start: int, title: str, underline: str) -> bool:
-    # The blank line before is what reStructuredText and numpydoc ask for, and what tells a header from a row of a
-    # table or from printed output. A title with nothing before it is the document's, not a section's.
+    # The blank line before it tells a header from a row of a table or from printed output. A title with nothing before
+    # it is the document's.
     if len(underline.strip()) < 3 or not title[:1].isalnum() or start == 0:
         return False
     return not doc[doc.rfind("\n", 0, start - 1) + 1 : start].strip() and not doc[:start].isspace()
 
 
 def kind_of(title: str) -> str | None:
-    """Return what a section of this title is to us, None where the title is unknown."""
+    """Return the kind of a section with this title, None where the title is unknown."""
     return _KINDS.get(title.lower().rstrip(": "))
 
 
@@ -187,7 +186,7 @@ def entry_levels(doc: str, section: Section) -> list[str]:
     """Return the different indentations within a section, that of its entries first."""
     found = levels(doc, section.body, section.end)
     if found and len(found[0]) < len(section.indent):
-        # Lines left of the header have fallen out of the margin; they are no entries.
+        # Lines left of the header are not entries.
         found = [indent for indent in found if column(indent) >= column(section.indent)]
     return found
 
@@ -225,14 +224,14 @@ def _dedent(lines: list[str]) -> list[str]:
 
 
 def entry_names(line: str) -> tuple[int, int]:
-    """Return where the names on an entry's line begin and end; both are 0 where the line is no entry."""
+    """Return where the names on an entry's line begin and end; both are 0 where the line is not an entry."""
     start = len(line) - len(line.lstrip())
     match = re.compile(_ENTRY).match(line.rstrip(), start)
     return match.span("names") if match is not None else (0, 0)
 
 
 def names_of(line: str) -> list[str]:
-    """Return the names that an entry's line speaks of, none where it is no entry."""
+    """Return the names on an entry's line, none where it is not an entry."""
     start, end = entry_names(line)
     names = (name.strip(" \t*`\\") for name in line[start:end].split(",") if "..." not in name)
     return [name for name in names if name]
@@ -257,7 +256,7 @@ def _read_entry(line: str, body: list[str], *, google: bool) -> tuple[list[str],
 
 
 def parameter_docs(doc: object) -> dict[str, ParameterDoc]:
-    r"""Return what a docstring says of each parameter; what is no string documents nothing.
+    r"""Return what a docstring says of each parameter; anything but a string documents nothing.
 
     Examples
     --------

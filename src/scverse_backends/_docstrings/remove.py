@@ -61,7 +61,7 @@ def remove_second_backend(doc: str) -> str:
 def _without(doc: str, added: Sequence[Entry]) -> str:
     lines = doc.split("\n")
     for entry in added:
-        # From the last to the first, so that what is cut moves nothing that is still to be cut.
+        # From the last to the first, so that a cut does not move what is still to be cut.
         for start, end in sorted(set(_found(lines, entry)), reverse=True):
             header = _header_above(lines, start)
             _cut(lines, start if header is None or _goes_on(lines, end, header) else header, end)
@@ -93,7 +93,7 @@ def _indent(line: str) -> int:
 
 
 def _header_above(lines: Sequence[str], start: int) -> int | None:
-    """Return where the header begins that stands right above a line, in either style."""
+    """Return where the header right above a line begins, in either style."""
     above = next((number for number in range(start - 1, -1, -1) if lines[number].strip()), 0)
     if above and _is_underline(lines[above]):
         above -= 1
@@ -116,14 +116,14 @@ def _is_underline(line: str) -> bool:
 
 
 def _cut(lines: list[str], start: int, end: int) -> None:
-    """Take lines out, with the blank ones that came with them: those before, at the very beginning those after."""
+    """Take lines out, with the blank lines before them. At the very beginning, take those after them."""
     first = start
     while first and not lines[first - 1].strip():
         first -= 1
     if first:
         start = first
         if end == len(lines):
-            # What stood at the end had no line ending, or only half of one.
+            # The last line of the text had no line ending, or only half of one.
             lines[start - 1] = lines[start - 1].removesuffix("\r") + "\r" * lines[-1].endswith("\r")
     else:
         while end < len(lines) and not lines[end].strip():

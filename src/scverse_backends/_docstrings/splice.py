@@ -133,11 +133,11 @@ def rename_parameter(doc: str, old: str, new: str) -> str:
 
 
 def _splice(doc: str, kind: str, new: Sequence[Entry]) -> str:
-    # Every decorated function pays for this, and few have other parameters, whose section may stand anywhere.
+    # Every decorated function pays for this. Only other parameters may stand anywhere, and few functions have them.
     has_other = any(words in doc.lower() for words in ("other ", "keyword "))
     sections = numpydoc_sections(doc, None if has_other or kind == OTHER else kind)
     first = {section.kind: section for section in reversed(sections)}
-    # The signature ends with what is new, and so does the last section that documents it.
+    # New parameters end the signature, so their entries end the last section of parameters.
     target = first.get(OTHER) or first.get(kind)
     google: list[Section] = []
     if all(section.kind is None for section in sections):
@@ -145,7 +145,7 @@ def _splice(doc: str, kind: str, new: Sequence[Entry]) -> str:
         target = next((section for section in google if section.kind == PARAMETERS), None)
     found = google or sections
     behind = next((section for section in found if section.kind is not None), None)
-    # A section is made where the reader looks for it, unless parameters are described in a way unknown to us.
+    # A section is made only where parameters are not described in some other style.
     above = len(doc) if behind is None else behind.start
     if target is None and PARAMETERS not in first and re.compile(_UNRECOGNISED).search(doc, 0, above):
         return doc
@@ -173,14 +173,14 @@ def _undocumented(doc: str, sections: Sequence[Section], new: Sequence[Entry]) -
         text = doc[section.body : section.end]
         if any(entry.name in text for entry in new):
             documented.update(name for _, line, _ in entries(doc, section) for name in names_of(line))
-        # A host decorator outside may fill its own entry in.
+        # A host decorator may fill in an entry of its own.
         if BACKEND in new and "backend" in text and re.search(_PLACEHOLDER, text):
             documented.add(BACKEND.name)
     return [entry for entry in new if entry.name not in documented]
 
 
 def _before_other(sections: Iterable[Section]) -> Section | None:
-    """Return the section that other parameters stand behind: the last of those that numpydoc has before them."""
+    """Return the last section that numpydoc has before other parameters."""
     place: Section | None = None
     is_later = False
     for section in sections:
@@ -208,20 +208,19 @@ def _append(doc: str, section: Section, new: Sequence[Entry], *, google: bool) -
     at = end_of_text(doc, start, _last_place(doc, section, new, google=google))
     gap = lead = eol
     if found:
-        # The first entry may stand below a blank line without meaning anything by it.
+        # A blank line above the first entry does not count.
         separated = _AFTER_BLANK.findall(text, len(text) - len(text.lstrip())).count(base)
         if separated and 2 * separated >= INDENT.findall(text).count(base) - 1:
             gap = lead = eol * 2
         elif ">>>" in text and ">>>" in re.split(_BLANK, text[: at - start])[-1]:
-            # What follows the output of an example without a blank line is output to doctest.
+            # Without a blank line, doctest takes what follows an example for its output.
             lead = eol * 2
     return doc[:at] + lead + gap.join(blocks) + doc[at:]
 
 
 def _last_place(doc: str, section: Section, new: Sequence[Entry], *, google: bool) -> int:
-    """Return where new entries end: at the end of the section, or before what the signature has behind them."""
+    """Return where new entries go: to the end of the section, or before what comes later in the signature."""
     text = doc[section.body : section.end]
-    # As above: looked for as text first.
     stars = "*" in text and re.search(_STARS, text) is not None
     last = BACKEND.name if BACKEND not in new and not google and BACKEND.name in text else ""
     for position, line, _ in entries(doc, section) if stars or last else ():
@@ -238,14 +237,14 @@ def _add_section(doc: str, start: int, end: int, indent: str, lines: Sequence[st
     at = end_of_text(doc, start, end)
     if not start and not doc[:end].strip():
         return _add_first_section(doc, end, indent, text, eol)
-    # What follows keeps its own distance, if it has any. Of several lines, the closing quotes stand below the last.
+    # What follows keeps its distance, if it has any. In a docstring of several lines, the quotes close on a new line.
     is_close = doc.count("\n", at, end) < 2 if end < len(doc) else "\n" not in doc
     return doc[:at] + eol * 2 + text + eol * is_close + doc[at:]
 
 
 def _add_first_section(doc: str, end: int, indent: str, text: str, eol: str) -> str:
-    # Nothing stands before it. The insertion begins behind the indentation that is there, and brings as much for
-    # what it pushes down, so that a header on the docstring's first line moves to where the rest of it stands.
+    # Nothing stands before it. It takes the indentation that is there, and gives as much to what it pushes down. So a
+    # header on the docstring's first line gets the indentation of the rest.
     text = text[len(indent) :]
     if not doc[end:].strip():
         return (text + eol if doc else text) + doc

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Final
 
-# The separator keeps a sibling package whose name begins the same from being taken for this one.
+# With the separator, since the name of a sibling package may begin the same.
 LIBRARY = dirname(dirname(__file__)) + sep  # noqa: PTH120 - pathlib costs milliseconds to import.
 
 _MESSAGE_SHOWN = 240
@@ -21,7 +21,7 @@ _VALUE_SHOWN = 60
 
 
 def safely(read: Callable[[], Any], otherwise: Any = None) -> Any:
-    """Return what foreign code gives, or something else where it raises: it can be broken in any way."""
+    """Return what foreign code gives, or something else where it raises anything but ``KeyboardInterrupt``."""
     try:
         return read()
     except KeyboardInterrupt:
@@ -36,9 +36,9 @@ def class_of(value: object) -> type[Any]:
 
 
 def describe_error(error: BaseException) -> str:
-    """Return an exception as ``Type: message``, in a line; even ``__str__`` of a foreign exception may raise.
+    """Return an exception as ``Type: message``, in one line.
 
-    Binary packages explain themselves at length when they do not fit; the exception itself is chained, and says it all.
+    Binary packages that do not fit explain themselves at length. The exception is chained, so nothing of that is lost.
     """
     told: str = safely(lambda: plain(str(error)), "(its message cannot be shown)")
     whole = told.strip()
@@ -49,7 +49,7 @@ def describe_error(error: BaseException) -> str:
 
 
 def in_a_line(value: object) -> str:
-    """Return how a foreign value shows itself, in a line that is not too long."""
+    """Return the `repr` of a foreign value, in one line that is not too long."""
     text: str = safely(lambda: " ".join(repr(value).split()), f"<{type(value).__name__}>")
     return text if len(text) <= _VALUE_SHOWN else text[: _VALUE_SHOWN - 1] + "…"
 
@@ -85,11 +85,11 @@ def without_frames(error: BaseException) -> None:
 
 
 class CallError(TypeError):
-    """A wrong call. Who made it sees a plain ``TypeError`` with the same text."""
+    """A wrong call. The caller gets a plain ``TypeError`` with the same text."""
 
 
 class ChoiceError(ValueError):
-    """A wrong value. Who gave it sees a plain ``ValueError`` with the same text."""
+    """A wrong value. The caller gets a plain ``ValueError`` with the same text."""
 
 
 class Attempt:
@@ -120,7 +120,7 @@ class Attempt:
         return self._error
 
     def error(self) -> BaseException:
-        """Hand the error out, once: kept here, it would keep the frame alive that raises it."""
+        """Hand the error out, once: if it stayed here, it would keep alive the frame that raises it."""
         error = self.peek()
         self._error = None
         return error
@@ -144,7 +144,7 @@ def without_our_frames[E: BaseException](error: E) -> E:
     """Return an error of ours without the frames that found it; those of a backend stay in its cause."""
     cause = error.__cause__
     error.__traceback__ = None
-    # What was tried on the way is nothing that the user did.
+    # The context is what we tried on the way, and does not help the user.
     error.__context__ = None
     if cause is not None:
         BaseException.with_traceback(cause, _beyond_ours(_TRACEBACK(cause)))

@@ -17,19 +17,19 @@ MAX_LENGTH = 128
 
 SETS: tuple[type[Any], ...] = (set, frozenset)
 COLLECTIONS: tuple[type[Any], ...] = (list, tuple, *SETS)
-"""What several names may be given in; a string would be taken for its letters."""
+"""The types of several names. A string is not one, since it would be taken for its letters."""
 
 _LETTERS_AND_DIGITS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 _ALLOWED = _LETTERS_AND_DIGITS | frozenset("._-")
 
 
 def plain(label: str) -> str:
-    """Return an exact ``str``: a subclass from a foreign adapter may compare or hash as it likes."""
+    """Return an exact ``str``: a foreign subclass may compare or hash as it likes."""
     return str.__str__(label)
 
 
 def is_string(value: object) -> TypeGuard[str]:
-    """Whether a foreign value really is a string, and does not only say so in its ``__class__``."""
+    """Whether a foreign value is a string, and does not only say so in its ``__class__``."""
     return issubclass(type(value), str)
 
 
@@ -65,7 +65,7 @@ def problem(label: object) -> str | None:
 
 
 def fold(label: str) -> str:
-    """Return the form in which reserved and trusted names are compared, so that case opens no way around them."""
+    """Return the form in which reserved and trusted names are compared: they hold whatever the case."""
     return label.lower()
 
 
@@ -101,7 +101,7 @@ def did_you_mean(names: Iterable[str]) -> str:
 
 
 def listing(names: Iterable[str], *, limit: int = 12) -> str:
-    """Return names for a message, cut where a message would become a wall."""
+    """Return names for a message, cut where there are too many."""
     quoted = [repr(name) for name in names]
     more = f" and {len(quoted) - limit} more" if len(quoted) > limit else ""
     return ", ".join(quoted[:limit]) + more

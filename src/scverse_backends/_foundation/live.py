@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from _weakref import ref  # The built-in that `weakref` has it from, and which costs a millisecond less to import.
+from _weakref import ref  # `weakref` takes it from there, and costs a millisecond more to import.
 from itertools import count
 
 TYPE_CHECKING = False
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 Key = tuple[str, str, str, int, int]
-"""What a dispatcher is found by: the module that created it, its group, its host, the how many-th of these it was while
-that module ran, and its number in this process."""
+"""What a dispatcher is found by: the module that created it, its group, its host, how many of these that module had
+created before, and its number in this process."""
 
 _LIVE: dict[int, tuple[Key, ref[Any]]] = {}
 _NUMBERS = count()
@@ -25,8 +25,8 @@ _RUNS: dict[tuple[str, str, str], tuple[object, int]] = {}
 def enlist(dispatcher: Any, module: str, group: str, host: str, run: object = None) -> Key:
     """Keep sight of a dispatcher for as long as it lives, and return what it can be found by.
 
-    `run` is another object each time that the module runs: its ``__spec__``, which ``importlib.reload`` makes anew.
-    Another process runs the module once, so what a reload creates must be found there as what the first run created.
+    `run` is the module's ``__spec__``, which ``importlib.reload`` makes anew. Another process runs the module once, so
+    what a reload creates gets the positions of the first run.
     """
     known_run, created = _RUNS.get((module, group, host), (run, 0))
     position = created if known_run is run else 0
@@ -46,7 +46,7 @@ def live_dispatchers() -> Iterator[tuple[Key, Any]]:
 
 
 def _after_fork() -> None:
-    """Open the locks that threads of the parent held at the fork: in the child, those threads do not exist."""
+    """Open the locks that threads of the parent held at the fork, since the child does not have these threads."""
     for _, dispatcher in live_dispatchers():
         dispatcher._after_fork()  # noqa: SLF001 - between the parts of this package.
 
@@ -65,7 +65,7 @@ def restore(key: Key, part: str | None = None) -> Any:
     alike = [(one, dispatcher) for one, dispatcher in live_dispatchers() if one[0] in names and one[1:3] == key[1:3]]
     found = {one[4]: dispatcher for one, dispatcher in alike if one[3] == position}
     if found:
-        # The very same one where it lives here, else the latest: what a reload replaced may live on.
+        # The same one if it lives here, else the latest, since one that a reload replaced may live on.
         dispatcher = found.get(number, found[max(found)])
         return dispatcher if part is None else getattr(dispatcher, part)
     from scverse_backends.exceptions import BackendError  # Nobody waits for it until something is wrong.

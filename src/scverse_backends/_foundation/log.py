@@ -1,4 +1,4 @@
-"""The logger ``scverse_backends``; :mod:`logging` is imported when there is something that somebody may read."""
+"""The logger ``scverse_backends``; :mod:`logging` is imported only when somebody may read what is logged."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ def _logger() -> Logger:
 
     ours = getLogger("scverse_backends")
     if not ours.handlers:
-        # Who configured no logging hears of what matters through warnings, and not a second time on standard error.
+        # Without it, Python would repeat on standard error what our warnings have said.
         ours.addHandler(NullHandler())
     return ours
 
 
 def debug(message: str, *args: object) -> None:
     """Log a step of discovery, or the first use of a plan."""
-    # Nobody can have asked for it where the module was never imported, which costs as much as listing a group.
+    # If logging was never imported, nobody reads this, and the import costs as much as listing a group.
     if "logging" in sys.modules:
         _logger().debug(message, *args)
 

@@ -20,13 +20,13 @@ def process() -> str:
 def worker() -> str | None:
     """Return which worker of a pool or cluster this is, ``None`` where nothing says that it is one.
 
-    Whoever made this a worker is imported already, so nothing is imported to find out.
+    What made this process a worker is imported already, so nothing is imported here.
     """
     address = _dask_address()
     if address is not None:
         return f"Dask worker {address}, {process()}"
     pools: Any = sys.modules.get("multiprocessing.process")
-    # Process pools of every start method, and joblib's, have a parent that multiprocessing knows.
+    # multiprocessing knows the parent of every process pool, joblib's included.
     if pools is not None and pools.parent_process() is not None:
         return f"worker {process()}"
     return None

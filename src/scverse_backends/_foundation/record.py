@@ -13,9 +13,9 @@ else:
 
 
 class AsDataClass:
-    """An attribute by which data classes are known: pandas makes frames of them, and other libraries show them.
+    """An attribute by which data classes are known, so that pandas makes frames of records.
 
-    Made when somebody asks for it, of the names in ``__match_args__``.
+    It is made of the names in ``__match_args__`` when somebody asks for it.
     """
 
     __slots__ = ("_name",)
@@ -24,7 +24,7 @@ class AsDataClass:
         self._name = name
 
     def __get__(self, instance: object, owner: type) -> Any:
-        from dataclasses import make_dataclass  # Loaded already by whoever asks.
+        from dataclasses import make_dataclass  # Who asks has imported it already.
 
         record: Any = owner
         made = vars(make_dataclass(record.__name__, record.__match_args__, repr=False, eq=False))[self._name]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 WIDTH = 100
-"""Columns of text at most, also where the terminal is wider: longer lines are hard to read."""
+"""The most columns of text, even in a wider terminal, since longer lines are hard to read."""
 
 _LEAST_WIDTH = 20
 _GAP = "  "
@@ -37,12 +37,12 @@ _NUMBER = "text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums
 _SHORT = 20
 _PATH = "font-family:monospace;white-space:nowrap"
 _SMALL = "font-size:90%;opacity:0.8"
-# The text takes the width that the table has, and gives it none of its own.
+# The text fills the table, and does not make it wider.
 _DETAIL = "width:0;min-width:100%;box-sizing:border-box;opacity:0.8"
 
 
 def width() -> int:
-    """Return how wide text may be: as wide as the terminal is, or ``COLUMNS`` says, and never more than `WIDTH`."""
+    """Return how wide text may be: as wide as the terminal or ``COLUMNS``, and never more than `WIDTH`."""
     from shutil import get_terminal_size  # Only who prints a table pays for this import.
 
     return max(_LEAST_WIDTH, min(WIDTH, get_terminal_size((WIDTH, 24)).columns))
@@ -89,7 +89,7 @@ class Table:
         names: Sequence[str] = (),
     ) -> None:
         rows = list(rows)
-        # Columns in which nothing stands would only take room.
+        # Empty columns are left out.
         used = [index for index in range(len(headers)) if not index or any(row.cells[index] for row in rows)]
         self._title = _shown(title)
         self._about = list(map(_shown, about))
@@ -102,7 +102,7 @@ class Table:
     # -- text ----------------------------------------------------------------------------------------------------------
 
     def text(self) -> str:
-        """Return the table as aligned lines; cells that are too long for one go on in the next."""
+        """Return the table as aligned lines. Long cells take several."""
         whole = width()
         above = [line for text in (self._title, *self._about) for line in _wrapped(text, whole)]
         below = [line for note in self._notes for line in _wrapped(note, whole)]
@@ -114,7 +114,7 @@ class Table:
         return "\n".join([*above, "", *lines, *([""] if below else []), *below])
 
     def _widths(self, room: int) -> list[int]:
-        """Return how wide each column is: as its contents, or less where they fill the line. Empty where none fits."""
+        """Return how wide each column is: as its contents, or less where these do not fit. Empty where nothing fits."""
         columns = list(zip(self._headers, *(self._indented(cells, row) for cells, row in self._rows), strict=True))
         widths = [max(map(_width, column)) for column in columns]
         floors = [_floors(*column) for column in zip(columns, widths, self._kinds, strict=True)]
@@ -205,7 +205,7 @@ class Table:
 
         inside = ""
         for number, (cell, kind) in enumerate(zip(cells, self._kinds, strict=True)):
-            # Where the browser is short of room, long cells give way and not short ones.
+            # In a narrow browser, long cells are broken and short ones are not.
             look = f"{_CELL};{kind}" + (";white-space:nowrap" if len(cell) <= _SHORT else "")
             if depth and not number:
                 look += f";padding-left:{_em(depth)}"
@@ -214,10 +214,7 @@ class Table:
 
 
 def _floors(column: Sequence[str], width: int, kind: str) -> tuple[int, int, int]:
-    """Return how narrow a column may become at first, then, and in the end.
-
-    Words are broken in the end only, and names and numbers never are.
-    """
+    """Return how narrow a column may become at the first, second and last attempt. Only the last breaks words."""
     word = width if kind is _NUMBER else max((_width(word) for cell in column for word in _words(cell)), default=0)
     return max(word, min(width, _NARROW)), word, min(word, _NARROW) if kind is _TEXT else word
 
@@ -228,7 +225,7 @@ def _em(depth: int) -> str:
 
 def _detail(row: Row, blank: str, whole: int) -> list[str]:
     margin = blank + _DEEPER * row.depth + _INDENT
-    # In one piece, whatever stands in it.
+    # The path stays in one piece.
     path = row.path.replace(" ", _TOGETHER)
     text = f"{path}: {row.detail}" if path and row.detail else path or row.detail
     return [margin + line for line in _wrapped(text, whole - len(margin))]
@@ -254,13 +251,13 @@ def _wrapped(text: str, width: int, *, can_break: bool = False) -> list[str]:
 
 
 def _words(text: str) -> list[str]:
-    """Return what stands in one line each: words, and commands that people copy."""
+    """Return the words of a text. A command that people copy counts as one."""
     commands = text.replace("pip install ", f"pip{_TOGETHER}install{_TOGETHER}")
     return [word.replace(_TOGETHER, " ") for word in commands.split(" ") if word]
 
 
 def _width(text: str) -> int:
-    """Return how many columns of a terminal a text takes: letters of East Asia take two, accents none."""
+    """Return how many columns of a terminal a text takes: East Asian letters take two, accents none."""
     if text.isascii():
         return len(text)
     from unicodedata import combining, east_asian_width

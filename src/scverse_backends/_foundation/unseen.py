@@ -20,13 +20,13 @@ FILE = "<scverse_backends dispatch, skipped by warnings like importlib._bootstra
 
 
 def renamed(code: CodeType) -> CodeType:
-    """Return code, with the functions defined in it, under the name that is passed over."""
+    """Return code, and that of the functions defined in it, under the file name that is passed over."""
     inside = tuple(renamed(each) if isinstance(each, CodeType) else each for each in code.co_consts)
     return code.replace(co_filename=FILE, co_consts=inside)
 
 
 def unseen[F: Callable[..., Any]](function: F) -> F:
-    """Decorate a function of ours whose frame, or the frames of what it makes, stand above foreign code."""
+    """Decorate a function of ours whose frame, or that of a function it makes, calls foreign code."""
     changed: Any = function
     changed.__code__ = renamed(changed.__code__)
     return function

@@ -38,10 +38,7 @@ def computed(value: Any) -> Any:
 
 
 def wait_for(found: Iterable[object]) -> bool:
-    """Return once none of these leaves is still being computed, and whether that could be waited for at all.
-
-    What is lazy stays lazy.
-    """
+    """Wait until all of these values are computed, and return whether any could be waited for. Lazy ones stay lazy."""
     waits = [wait for wait in map(_wait_of, found) if wait is not None]
     for wait in waits:
         wait()
@@ -49,7 +46,7 @@ def wait_for(found: Iterable[object]) -> bool:
 
 
 def leaves(values: Iterable[object]) -> Iterator[Any]:
-    """Yield what stands in these values, and in the containers and data objects among them: once each."""
+    """Yield these values and what is in them, where they are containers or data objects: each value once."""
     met: dict[int, object] = {}
     waiting = [(value, 0) for value in values]
     while waiting:
@@ -76,11 +73,11 @@ def _parts(value: Any) -> Iterator[object]:
     elif isinstance(value, (list, tuple, set, frozenset)):
         yield from container
     elif hasattr(kind, "tocoo") and hasattr(value, "data"):
-        yield value.data  # A sparse matrix of CuPy is no array itself.
+        yield value.data  # A sparse matrix of CuPy is not an array.
     elif hasattr(kind, "var") and (hasattr(kind, "obs") or hasattr(kind, "varm")):
         for name in _ANNOTATED:
             part: Any = getattr(value, name, None)
-            # The mappings of AnnData are none that Python knows.
+            # The mappings of AnnData are not dictionaries.
             yield dict(part) if hasattr(part, "keys") and hasattr(part, "__getitem__") else part
     elif hasattr(kind, "__dataclass_fields__"):
         yield from (getattr(value, name, None) for name in kind.__dataclass_fields__)
@@ -100,5 +97,5 @@ def _wait_of(value: Any) -> Callable[[], object] | None:
         return synchronize
     if getattr(value, "is_cuda", False):
         return lambda: sys.modules["torch"].cuda.synchronize(device)
-    # A transfer waits for the computation, which is all that can be asked of an array itself.
+    # Copying to the CPU waits for the computation. Other arrays offer nothing better.
     return getattr(value, "cpu", None)

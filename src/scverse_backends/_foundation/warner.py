@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from scverse_backends.exceptions import BackendWarning
 
     Key = tuple[Hashable, ...]
-    """What a warning is known by that is given only once: a word for what it is about, and the rest."""
+    """Identifies a warning that is given only once."""
 
 _MOST_OF_A_SUBJECT = 8
-"""How many different things are said of one subject: a backend may have another sentence for each data set."""
+"""How many different sentences one subject gets: a backend may have another for each data set."""
 
 _GLUE = ("contextlib", "functools")
-"""Modules that stand between a host's functions and whoever calls them, and in which no user writes a line."""
+"""Modules of the standard library that may call a host's function in place of the user."""
 
 _SCRIPTS = ("__main__", "__mp_main__")
 
 
 def host_packages(host: str, group: str, module: str) -> frozenset[str]:
-    """Return the packages that are the host's own, in which no user of it writes a line.
+    """Return the packages that belong to the host, where a warning for its users should not point.
 
     The names of a host and of its group mostly begin with the name of its package. The module that made the dispatcher
     is part of the host, whatever the host calls itself, unless it is a script, a notebook or a test.
@@ -43,14 +43,14 @@ def host_packages(host: str, group: str, module: str) -> frozenset[str]:
 
 
 def _package_of(module: str) -> str:
-    """Return the outermost package that a module is part of, namespaces that several projects share left out."""
+    """Return the outermost package of a module, without the namespaces that several projects share."""
     parts = module.split(".")
     outer = (".".join(parts[: end + 1]) for end in range(len(parts)))
     return next((name for name in outer if getattr(sys.modules.get(name), "__file__", None)), parts[0])
 
 
 def _is_of_tests(module: str) -> bool:
-    """Whether a module is one of tests, as pytest and unittest find them: what is called there, a user wrote."""
+    """Whether a module belongs to tests, as pytest and unittest find them. Its lines count as a user's."""
     parts = module.split(".")
     return parts[-1] == "conftest" or any(part in ("tests", "test") or part.startswith("test_") for part in parts)
 
@@ -60,7 +60,7 @@ class Warner:
 
     def __init__(self, host: str, packages: Iterable[str]) -> None:
         self.host = host
-        # With the dot, which tells a package from a sibling whose name begins the same.
+        # With the dot, since the name of a sibling package may begin the same.
         self._packages = tuple(f"{package}." for package in packages)
         self._given: frozenset[Key] = frozenset()
 
@@ -70,7 +70,7 @@ class Warner:
         self.warn_plainly(warning, type(warning))
 
     def warn_author(self, warning: BackendWarning) -> None:
-        """Warn on the line of the host that uses this library, which its author reads."""
+        """Warn the author of the host, on the line of the host that uses this library."""
         warning.host = self.host
         self._warn(warning, type(warning), self._frame_outside(lambda _frame: False))
 
@@ -101,7 +101,7 @@ class Warner:
     def warn_aside(self, key: Key, warning: BackendWarning) -> None:
         """Warn, unless that was done before, of something beside what the user asked for.
 
-        Where warnings are errors, this one must not break that; it is left for who asks for everything.
+        Where warnings are errors, this one must not break the user's call. It is given again by `discover()`.
         """
         try:
             self.warn_once(key, warning)
@@ -109,7 +109,7 @@ class Warner:
             self._given -= {key}
 
     def is_news(self, subject: Hashable, text: str) -> bool:
-        """Whether something is said for the first time, and not too much of the same subject was said before."""
+        """Whether this is new, and not too much was said of the same subject."""
         if (subject, text) in self._given:
             return False
         said = sum(key[0] == subject for key in self._given)
@@ -128,10 +128,9 @@ class Warner:
     def _frame_outside(self, skipped: Callable[[FrameType], bool]) -> FrameType:
         """Return the frame of the line that somebody else wrote.
 
-        Skipped are this library, the functions around the dispatched one (its chain), and the files that decorators of
-        other projects stand in. For a user, so are the host's package and what the standard library puts in between.
-        The file of the host function itself is skipped only as part of the host's package: in a notebook or a script,
-        it is also the user's.
+        This library is skipped, and the functions around the dispatched one (its chain), and the files of decorators
+        from other projects. For a user, so are the host's package and what the standard library puts in between. The
+        file of the host function is skipped only as part of the host's package, since a notebook is also the user's.
         """
         # The way to find a caller's line is documented, its name notwithstanding.
         frame: FrameType | None = sys._getframe(1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
@@ -161,9 +160,9 @@ class Warner:
 
 
 def _codes_around(frame: FrameType) -> Iterable[CodeType]:
-    """Return the code of the functions around the dispatched one whose call a frame of ours belongs to.
+    """Return the code of the functions around the dispatched one that a frame of ours runs.
 
-    Every frame of ours on the way of a call holds the function's record under this name.
+    Every frame of ours on the way of a call has the function's record under this name.
     """
     codes = getattr(frame.f_locals.get("record"), "codes", None)
     around: Iterable[CodeType] = () if codes is None else codes()

@@ -115,7 +115,7 @@ def _unknown_exports(adapter: Any, known: set[str]) -> Iterator[Problem]:
             text = "No host function has this name, so nothing ever calls it."
             yield Problem(name, None, "warning", text, f"Call it {meant} if that is what it implements.")
         elif listed is not None or _is_own_function(adapter, name):
-            others.append(name)  # What an adapter imports for itself is nobody's business.
+            others.append(name)  # What an adapter imports for itself does not count.
     if others:
         text = f"The host dispatches no function called {listing(others)}, so nothing ever calls them."
         advice = "Leave them out of the adapter, or begin their names with an underscore."
@@ -141,7 +141,7 @@ def _left_out(adapter: Any, records: Iterable[Dispatched]) -> Iterator[Problem]:
 
 
 def _provided(adapter: ModuleType, name: str) -> Any:
-    """Return what a module has under a name, lazily or not, whether or not it exports it."""
+    """Return what a module has under a name, exported or not, lazy or not."""
     found = static_lookup(adapter, name)
     if found is MISSING and static_lookup(adapter, "__getattr__") is not MISSING:
         return safely(lambda: getattr(adapter, name), MISSING)

@@ -27,7 +27,7 @@ def discover(resolver: Resolver, registry: Registry, records: LiveRecords, warne
     pending: list[tuple[Key, BackendWarning]] = [(("notice", str(warning)), warning) for warning in problems]
     listed = records.listed()
     pending += _warnings(resolver.host, registry, listed, warn_untrusted=resolver.warns_untrusted)
-    # Everything is merged by now, so a warning that is turned into an error leaves nothing half-done.
+    # Everything is merged by now, so a warning that is an error leaves nothing half-done.
     for key, warning in pending:
         warner.warn_once(key, warning)
     check_never_drop(listed)
@@ -87,7 +87,7 @@ def doubled(records: Iterable[Dispatched]) -> Iterator[tuple[Dispatched, Dispatc
     owners: dict[str, Dispatched] = {}
     for record in records:
         first = owners.setdefault(record.attribute, record)
-        # Decorating the same function again, as reloading a module does, is no ambiguity.
+        # Reloading a module decorates the same function again.
         if first.place != record.place:
             yield first, record
 

@@ -57,7 +57,7 @@ class Explanation(Record):
 
     def _title(self) -> str:
         names = (self.requested,) if isinstance(self.requested, str) else self.requested
-        # What can be no name is quoted: it may be empty.
+        # What cannot be a name is quoted, since it may be empty.
         requested = ", ".join(repr(name) if problem(name) else name for name in names) or "nothing"
         ends = f"runs on {self.executes}" if self.executes is not None else "would raise"
         return f"{self.function}: {ends} (requested: {requested}, by {self.source})"
@@ -81,7 +81,7 @@ class Explanation(Record):
 
 
 def explain(decider: Decider, record: Dispatched, backend: object) -> Explanation:
-    """Say what a call would come to, without calling anything of the backend's."""
+    """Say what a call would come to, without calling the backend."""
     selection = decider.selection
     name = record.name
     if record.own_backend is not None and backend in record.own_backend.values:

@@ -80,7 +80,7 @@ def listed_names(adapter: Any) -> set[str] | None:
 
 
 def hands_back(implementation: Any, own: object) -> bool:
-    """Whether an implementation is the host's own decorated function, with nothing around it that makes it another."""
+    """Whether an implementation is the host's own decorated function, unchanged by what stands around it."""
     # What stands in between may not be inspected.
     return bool(safely(lambda: leads_to(implementation, own) and only_passes_on(implementation, own), otherwise=True))
 
@@ -109,11 +109,11 @@ _ITERATED = {
     GENERATOR.name: (_PLAIN, GENERATOR.name),
     ASYNC_GENERATOR.name: (_PLAIN, GENERATOR.name, ASYNC_GENERATOR.name),
 }
-"""What may stand for a function whose result is iterated over."""
+"""Kinds of functions that can replace one whose result is iterated over."""
 
 
 def _kind(function: Any) -> str:
     """Return what kind of function it is, whatever decorators stand around it."""
-    # A foreign ``__wrapped__`` may raise anything, and lead in a circle.
+    # A foreign ``__wrapped__`` may raise, or lead in a circle.
     kind: Kind | None = safely(lambda: innermost_kind(function))
     return _PLAIN if kind is None else kind.name

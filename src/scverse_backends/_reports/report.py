@@ -83,7 +83,7 @@ def _row(info: BackendInfo) -> Row:
     cells = (info.name, ", ".join(info.aliases), info.state, trusted, provider, ", ".join(info.functions))
     if info.error is not None:
         return Row(cells, describe_error(info.error))
-    # Why available ones are not trusted is the same for most, and stands below the table.
+    # The reason why available ones are not trusted stands below the table, since most share it.
     return Row(cells, (info.reason or "") if info.state != "available" else "")
 
 
@@ -174,7 +174,7 @@ def _loaded(entry: Entry, backend: Backend, answers: dict[str, Backend], records
 def _implements(backend: Backend, record: Dispatched) -> bool:
     if declares(backend.adapter, record.attribute):
         return True
-    # What an adapter provides only when it is asked is known once it has been used.
+    # What an adapter provides lazily is known once it has been used.
     is_lazy = static_lookup(backend.adapter, record.attribute) is MISSING
     return is_lazy and record.sources.get(backend.name) is backend
 
@@ -185,7 +185,7 @@ def _unusable(entry: Entry, failure: Failure) -> BackendInfo:
     if (error is None and not failure.refused) or not _can_be_copied(error):
         ours = BackendLoadError(failure.text, backend=record.name, distribution=record.distribution)
         ours.__cause__, error = error, ours
-    # Metadata has verified some before they failed, and what fails is no reason to distrust it.
+    # One that the metadata has verified stays trusted when it fails.
     owner = next((claim for claim in entry.claims if claim.verifiable), None) if not failure.refused else None
     return BackendInfo(
         name=record.name,
@@ -202,7 +202,7 @@ def _unusable(entry: Entry, failure: Failure) -> BackendInfo:
 
 
 def _can_be_copied(error: BaseException | None) -> bool:
-    """Whether an exception survives what is done to records: they are pickled, and pandas makes frames of them."""
+    """Whether an exception can be copied, as pickle and pandas do with records."""
     from copy import deepcopy
 
     # A foreign exception may be made of other arguments than it keeps.
@@ -214,7 +214,7 @@ def _point(entry: Entry) -> str | None:
 
 
 def _missing(registry: Registry, resolver: Resolver) -> Iterator[BackendInfo]:
-    """Yield the trusted backends that are not there; one that is there and fails has a line of its own."""
+    """Yield the trusted backends that are not there. One that is there and fails has its own row."""
     present = {backend.name for backend in registry.available()}
     for owner in registry.trust.trusted:
         candidates = registry.candidates(owner)
@@ -240,6 +240,6 @@ def _missing(registry: Registry, resolver: Resolver) -> Iterator[BackendInfo]:
 
 
 def _is_refused(entry: Entry, owner: TrustedBackend) -> bool:
-    """Whether an entry point of a trusted distribution is refused, which its own line says."""
+    """Whether an entry point of a trusted distribution is refused, which its own row says."""
     outcome = entry.outcome
     return isinstance(outcome, Failure) and outcome.refused and owner.from_distribution(entry.record)

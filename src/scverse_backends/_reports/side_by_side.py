@@ -31,7 +31,7 @@ _SAME_ARGUMENTS = "Make can_run a function of the same parameters as the impleme
 
 
 def resembling(name: str, candidates: Iterable[str]) -> tuple[str, ...]:
-    """Return the candidates that a name is hardly more than a slip away from."""
+    """Return the candidates that a name may be a slip for."""
     return suggestions(name, candidates, cutoff=0.7)
 
 
@@ -64,7 +64,7 @@ def can_run_problems(record: Dispatched, implementation: Any, signature: Signatu
     beyond = sorted({*mine.required} - theirs.all)
     if beyond:
         yield problem("error", f"It requires {', '.join(map(repr, beyond))}, which the implementation does not have.")
-    # What the host's caller gives by position arrives by position.
+    # Arguments by position reach the implementation by position.
     by_host = record.host_names().positional
     by_position = tuple(takewhile(lambda name: name in by_host, theirs.positional)) or theirs.positional_only
     if not lacking and not rest and mine.positional[: len(by_position)] != by_position:
@@ -103,7 +103,7 @@ class Signatures:
         hidden = {old for old, _ in record.renamed.values()}
         self._options = backend_only(self._host_names, self._names) - hidden
         self._reported: set[str] = set()
-        """Options that the host may have renamed: with that repaired, nothing else is wrong with them."""
+        """Options that the host may have renamed. They are reported once, under the host's name."""
 
     def _problem(self, parameter: str, severity: Severity, message: str, advice: str) -> Problem:
         return Problem(self._record.attribute, parameter, severity, message, advice)
@@ -172,7 +172,7 @@ class Signatures:
 
     def _undocumented(self) -> Iterator[Problem]:
         described = parameter_docs(documentation(self._implementation))
-        # What the host's own help says of an option that its **kwargs take is said once.
+        # The host's help may describe an option that its **kwargs take.
         by_host = parameter_docs(documentation(self._record.public())) if self._host_names.takes_any else {}
         for name in self._theirs:
             if name in self._options - self._reported and not any(
@@ -185,7 +185,7 @@ class Signatures:
 def same_default(mine: Any, theirs: Any) -> bool | None:
     """Whether two defaults are the same; ``None`` where only running the functions could tell.
 
-    Plain values can be compared. A sentinel, ``None`` included, stands for what a function works out by itself.
+    Plain values can be compared. A sentinel, ``None`` included, stands for what the function works out.
 
     Examples
     --------
@@ -197,7 +197,7 @@ def same_default(mine: Any, theirs: Any) -> bool | None:
     try:
         return bool(_literal(mine) == _literal(theirs))
     except ValueError:
-        # Two packages may each have a sentinel of its own that shows itself in the same way.
+        # Two packages may each have their own sentinel with the same `repr`.
         return True if _text(mine) == _text(theirs) else None
 
 
@@ -208,7 +208,7 @@ _CONTAINERS: dict[type, Callable[[Iterable[Any]], Any]] = {
     set: frozenset,
     frozenset: frozenset,
 }
-"""What defaults are made of, and the form in which they are compared: a list is as good as a tuple."""
+"""The forms in which containers are compared: a list is as good as a tuple."""
 _DEEPEST = 5
 
 

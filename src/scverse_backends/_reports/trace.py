@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _SHOWN = 30
-"""Of longer traces, the table shows so many calls from the beginning and as many from the end."""
+"""How many calls a table shows from the beginning and from the end of a long trace."""
 
 _ACCELERATORS = ("jax", "cupy", "torch")
 """Libraries whose calls return before the work is done."""
@@ -211,7 +211,7 @@ def _cells(call: Call) -> Iterator[str]:
 
 
 def _why(call: Call) -> str:
-    """Return why that one ran which ran, where it is not the first that was asked for."""
+    """Return why another implementation ran than the first that was asked for."""
     first = call.requested[0] if isinstance(call.requested, tuple) else call.requested
     return "" if call.executed == first else (call.reason or "").removesuffix(f"; {CPU}: runs as fallback")
 
