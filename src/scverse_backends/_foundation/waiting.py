@@ -11,7 +11,7 @@ from scverse_backends._foundation.foreign import class_of, safely
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
 DEEPEST = 100
@@ -59,10 +59,9 @@ def leaves(values: Iterable[object]) -> Iterator[Any]:
             waiting += [(one, depth + 1) for one in _inside(value)]
 
 
-def _inside(value: Any) -> list[object]:
+def _inside(value: Any) -> Any:
     # Foreign data that cannot be read computes nothing.
-    parts: list[object] = safely(lambda: list(_parts(value)), [])
-    return parts
+    return safely(lambda: list(_parts(value)), [])
 
 
 def _parts(value: Any) -> Iterator[object]:
@@ -83,18 +82,16 @@ def _parts(value: Any) -> Iterator[object]:
         yield from (getattr(value, name, None) for name in kind.__dataclass_fields__)
 
 
-def _wait_of(value: Any) -> Callable[[], object] | None:
+def _wait_of(value: Any) -> Any:
     """Return what waits for an array, ``None`` where there is nothing to wait for."""
     kind = class_of(value)
     if hasattr(kind, "block_until_ready"):  # JAX
-        wait: Callable[[], object] = value.block_until_ready
-        return wait
+        return value.block_until_ready
     if not hasattr(kind, "__cuda_array_interface__"):
         return None
     device: Any = getattr(value, "device", None)
     if hasattr(device, "synchronize"):  # CuPy
-        synchronize: Callable[[], object] = device.synchronize
-        return synchronize
+        return device.synchronize
     if getattr(value, "is_cuda", False):
         return lambda: sys.modules["torch"].cuda.synchronize(device)
     # Copying to the CPU waits for the computation. Other arrays offer nothing better.
