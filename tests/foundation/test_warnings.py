@@ -422,12 +422,12 @@ def test_once_and_restored() -> None:
     warner = Warner("lab", ["lab"])
     before = warner.given
     with pytest.warns(FallbackWarning, match="one"):
-        assert warner.warn_once("key", FallbackWarning("one"))
-    assert not warner.warn_once("key", FallbackWarning("one"))
+        warner.warn_once(("key",), FallbackWarning("one"))
+    warner.warn_once(("key",), FallbackWarning("one"))  # Warnings are errors in this suite.
     assert warner.is_news("other", "text")
     assert not warner.is_news("other", "text")
     assert warner.is_news("other", "another text")
-    assert warner.given == {"key", ("other", "text"), ("other", "another text")}
+    assert warner.given == {("key",), ("other", "text"), ("other", "another text")}
     warner.restore(before)
     assert warner.is_news("other", "text")
     with pytest.warns(FallbackWarning) as caught:

@@ -87,16 +87,13 @@ class Warner:
             frame.f_lineno,
             module=namespace.get("__name__") or "<unknown>",
             registry=namespace.setdefault("__warningregistry__", {}),
-            source=None,
         )
 
-    def warn_once(self, key: Key, warning: BackendWarning) -> bool:
-        """Warn unless that was done before; says whether this is the first time."""
-        if key in self._given:
-            return False
-        self._given |= {key}
-        self.warn(warning)
-        return True
+    def warn_once(self, key: Key, warning: BackendWarning) -> None:
+        """Warn unless that was done before."""
+        if key not in self._given:
+            self._given |= {key}
+            self.warn(warning)
 
     def warn_aside(self, key: Key, warning: BackendWarning) -> None:
         """Warn, unless that was done before, of something beside what the user asked for.
