@@ -16,14 +16,7 @@ _METADATA = frozenset({"name", "aliases"})
 """What an adapter says of itself. These are never implementations."""
 
 
-class _Missing:
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "MISSING"
-
-
-MISSING: Final = _Missing()
+MISSING: Final = object()
 """Stands for an attribute that an adapter does not export."""
 
 
@@ -101,8 +94,8 @@ def exported_if_loaded(adapter: Any, attribute: str) -> Any:
     ...     def score(self): ...
     ...     @property
     ...     def heavy(self): raise ImportError
-    >>> exported_if_loaded(Adapter(), "score"), exported_if_loaded(Adapter(), "heavy")  # doctest: +ELLIPSIS
-    (<bound method ...>, MISSING)
+    >>> exported_if_loaded(Adapter(), "score"), exported_if_loaded(Adapter(), "heavy") is MISSING # doctest: +ELLIPSIS
+    (<bound method ...>, True)
     """
     if not exports(adapter, attribute):
         return MISSING
