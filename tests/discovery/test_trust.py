@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -30,8 +31,7 @@ class Record(EntryPointRecord):
     """What metadata told."""
 
     def __init__(self, name="fast", value="pkg.mod:obj", distribution="fast-pkg"):
-        super().__init__(name, value, None)
-        self._distribution = distribution
+        super().__init__(name, value, SimpleNamespace(dist=SimpleNamespace(name=distribution)))
 
 
 def make(trusted=None, reserved=None, **options):

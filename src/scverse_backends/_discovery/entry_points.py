@@ -7,12 +7,7 @@ from scverse_backends._foundation.labels import as_text, normalize_reference
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
-
-
-_UNREAD = "\0"
-"""Stands for metadata that has not been read yet. It is compared by identity."""
 
 
 class EntryPointRecord:
@@ -21,13 +16,12 @@ class EntryPointRecord:
     The distribution's name and version are read on first use, since each costs the parsing of a metadata file.
     """
 
-    __slots__ = ("_distribution", "_entry_point", "_version", "name", "value")
+    __slots__ = ("_entry_point", "_fields", "name", "value")
 
     def __init__(self, name: str, value: str, entry_point: Any) -> None:
         self.name = name
         self.value = value
-        self._distribution: str | None = _UNREAD
-        self._version: str | None = _UNREAD
+        self._fields: dict[str, str | None] = {}
         self._entry_point = entry_point
 
     def __repr__(self) -> str:
@@ -57,16 +51,17 @@ class EntryPointRecord:
     @property
     def distribution(self) -> str | None:
         """Name of the distribution that the entry point belongs to, ``None`` where the metadata does not say."""
-        if self._distribution is _UNREAD:
-            self._distribution = told(foreign_attribute(self._entry_point, "dist"), "name", "Name")
-        return self._distribution
+        return self._field("Name")
 
     @property
     def version(self) -> str | None:
         """Version of that distribution, ``None`` where the metadata does not say."""
-        if self._version is _UNREAD:
-            self._version = told(foreign_attribute(self._entry_point, "dist"), "version", "Version")
-        return self._version
+        return self._field("Version")
+
+    def _field(self, field: str) -> str | None:
+        if field not in self._fields:
+            self._fields[field] = told(foreign_attribute(self._entry_point, "dist"), field)
+        return self._fields[field]
 
     def tells(self, kind: str) -> bool:  # noqa: ARG002 - the answer of real metadata is the same for all kinds.
         """Whether a kind of provider check can be made on this record (a stand-in may leave some open)."""
@@ -111,8 +106,7 @@ class RegisteredRecord(EntryPointRecord):
     ) -> None:
         super().__init__(name, value or "", None)
         self._adapter = adapter
-        self._distribution = distribution
-        self._version = None
+        self._fields = {"Name": distribution, "Version": None}
         given = {"distributions": True, "entrypoints": bool(name), "references": value is not None}
         self._told = {kind for kind, told in given.items() if told}
 
@@ -140,21 +134,15 @@ class RegisteredRecord(EntryPointRecord):
 # -- foreign metadata --------------------------------------------------------------------------------------------------
 
 
-def told(distribution: Any, attribute: str, field: str) -> str | None:
+def told(distribution: Any, field: str) -> str | None:
     """Return a field of the metadata of a distribution, ``None`` where it is missing or broken."""
     from importlib.metadata import Distribution
 
-    ways: list[Callable[[], object]]
     if issubclass(type(distribution), Distribution):
         # Asking its attribute for a field that is missing gives a DeprecationWarning.
-        ways = [lambda: distribution.metadata.get(field)]
-    else:
-        ways = [lambda: getattr(distribution, attribute), lambda: distribution.metadata[field]]
-    for read in ways:
-        text = as_text(safely(read))
-        if text:
-            return text
-    return None
+        return as_text(safely(lambda: distribution.metadata.get(field))) or None
+    text = as_text(foreign_attribute(distribution, field.lower()))
+    return text or as_text(safely(lambda: distribution.metadata[field])) or None
 
 
 def foreign_attribute(foreign: Any, name: str) -> Any:

@@ -121,7 +121,7 @@ def _one_by_one(group: str, problems: list[str]) -> Iterator[Any]:
 
     seen: set[str] = set()
     for distribution in importlib.metadata.distributions():
-        name = told(distribution, "name", "Name")
+        name = told(distribution, "Name")
         # As for the standard library, the first distribution of a name hides later ones. One without a readable name
         # hides nothing.
         normalized = normalize_distribution(name) if name else ""
@@ -190,7 +190,7 @@ def _names_in(folder: str) -> list[str]:
 def installed_version(distribution: str) -> str | None:
     """Return the installed version of a distribution, ``None`` where it is not installed or does not say."""
     installed = _distribution(distribution)
-    return None if installed is None else told(installed, "version", "Version")
+    return None if installed is None else told(installed, "Version")
 
 
 def provider_of(names: tuple[str, ...], *, search: bool = False) -> tuple[str | None, str | None]:
@@ -204,7 +204,7 @@ def provider_of(names: tuple[str, ...], *, search: bool = False) -> tuple[str | 
     for name in names:
         installed = _distribution(name)
         if installed is not None:
-            return told(installed, "name", "Name"), told(installed, "version", "Version")
+            return told(installed, "Name"), told(installed, "Version")
     providers: dict[str, list[str]] = (safely(importlib.metadata.packages_distributions) or {}) if search else {}
     provider = next((providers[name][0] for name in names if providers.get(name)), None)
     return (None, None) if provider is None else (provider, installed_version(provider))

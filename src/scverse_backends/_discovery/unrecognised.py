@@ -37,7 +37,7 @@ def unrecognised(host: str, group: str, *names: str, distributions_only: bool = 
         for distribution, folder in found:
             why = _why(distribution, folder, host, group, wanted, is_named=is_named)
             # Reading the name parses a file. What an interrupted installation leaves has no name.
-            name = None if why is None else told(distribution, "name", "Name")
+            name = None if why is None else told(distribution, "Name")
             if why is not None and name is not None:
                 sentences.setdefault(name, f"{why[0]} {name!r} {why[1]}")
     return tuple(sentences.values())[:_SHOWN]
