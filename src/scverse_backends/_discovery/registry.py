@@ -99,7 +99,8 @@ class Registry:
             matched = [(entry, _taken(gone, entry)) for entry in fresh]
             came = any(known is None for _, known in matched)
             # What an incomplete listing lacks may be there all the same.
-            missed, gone = ([], gone) if listing.is_complete else (gone, [])
+            missed = [] if listing.is_complete else gone
+            gone = gone if listing.is_complete else []
             # The entries come first: another thread that sees the listing takes them for complete.
             self._listed = (*(_kept(entry, known) for entry, known in matched), *missed)
             self.listing = listing
