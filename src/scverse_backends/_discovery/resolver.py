@@ -260,20 +260,17 @@ class Resolver:
         """Warn when a backend that the host does not vouch for is used for the first time."""
         if backend.trusted or not self.warns_untrusted:
             return
-        origin = backend.record.origin
-        authors = f" Authors of {self.host} list it in trusted_backends, or write untrusted='allow'."
-        self._warner.warn_once(
-            ("untrusted", backend.name, backend.distribution),
-            UntrustedBackendWarning(
-                f"Backend {backend.name!r} ({origin}) is not trusted by {self.host}: {backend.untrusted_reason}. "
-                f"Nobody there has checked its results. Once you have, silence this with "
-                f"warnings.filterwarnings('ignore', \"Backend '{backend.name}' .* not trusted\")."
-                # A host cannot list what a user registers by hand.
-                f"{'' if backend.record.by_hand else authors}",
-                backend=backend.name,
-                distribution=backend.distribution,
-            ),
+        name, record = backend.name, backend.record
+        text = (
+            f"Backend {name!r} ({record.origin}) is not trusted by {self.host}: {backend.untrusted_reason}. "
+            f"Nobody there has checked its results. Once you have, silence this with "
+            f"warnings.filterwarnings('ignore', \"Backend '{name}' .* not trusted\")."
         )
+        # A host cannot list what a user registers by hand.
+        if not record.by_hand:
+            text += f" Authors of {self.host} list it in trusted_backends, or write untrusted='allow'."
+        warning = UntrustedBackendWarning(text, backend=name, distribution=backend.distribution)
+        self._warner.warn_once(("untrusted", name, backend.distribution), warning)
 
     # -- adapters without an entry point -----------------------------------------------------------------------------
 

@@ -50,30 +50,23 @@ def _warnings(
     for category, text in notices(registry):
         yield ("notice", text), category(text)
     for entry in registry.known_entries():
-        if isinstance(entry.outcome, Failure):
-            refused = entry.outcome.refused
-            verb, advice = ("is refused", "") if refused else ("cannot be used", f" {entry.outcome.advice}.")
-            yield (
-                ("failed", entry),
-                BackendLoadWarning(
-                    f"The {entry.record.origin} {verb}: {entry.outcome.text}.{advice}",
-                    backend=entry.record.name,
-                    distribution=entry.record.distribution,
-                ),
-            )
+        failure, record = entry.outcome, entry.record
+        if isinstance(failure, Failure):
+            verb, advice = ("is refused", "") if failure.refused else ("cannot be used", f" {failure.advice}.")
+            text = f"The {record.origin} {verb}: {failure.text}.{advice}"
+            warning = BackendLoadWarning(text, backend=record.name, distribution=record.distribution)
+            yield ("failed", entry), warning
     for ambiguity in ambiguities(records):
         yield ("notice", str(ambiguity)), ambiguity
     untrusted = [backend for backend in registry.available() if not backend.trusted]
     if untrusted and warn_untrusted:
         listed = "; ".join(f"{backend.name!r} ({backend.record.origin})" for backend in untrusted)
-        yield (
-            ("untrusted listing", listed),
-            UntrustedBackendWarning(
-                f"These backends are not trusted by {host}, and their options now show in its help: {listed}. "
-                f"Use them only if you trust whoever provides them. Authors of {host} list those that they have "
-                f"reviewed in trusted_backends, or write untrusted='allow'."
-            ),
+        text = (
+            f"These backends are not trusted by {host}, and their options now show in its help: {listed}. "
+            f"Use them only if you trust whoever provides them. Authors of {host} list those that they have "
+            f"reviewed in trusted_backends, or write untrusted='allow'."
         )
+        yield ("untrusted listing", listed), UntrustedBackendWarning(text)
 
 
 def ambiguities(records: Iterable[Dispatched]) -> Iterator[BackendConflictWarning]:
