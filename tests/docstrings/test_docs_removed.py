@@ -71,6 +71,12 @@ def test_what_is_not_ours_word_by_word_stays(entry):
     assert remove_options(doc, ALL) == doc
 
 
+def test_dashes_in_a_description_underline_nothing():
+    doc = "Sum.\n\nParameters\n----------\n"
+    options = [Option("n", (Offer("fast", "int", (), ""),)), Option("tile", (Offer("fast", "", ("---", "---"), ""),))]
+    assert remove_options(add_options(doc, options), options) == doc
+
+
 def test_a_section_of_the_host_that_was_empty_stays():
     doc = "Sum.\n\nOther Parameters\n----------------\n\nNotes\n-----\nText.\n"
     assert remove_options(doc, ALL) == doc

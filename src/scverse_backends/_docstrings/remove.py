@@ -95,7 +95,7 @@ def _indent(line: str) -> int:
 def _header_above(lines: Sequence[str], start: int) -> int | None:
     """Return where the header right above a line begins, in either style."""
     above = next((number for number in range(start - 1, -1, -1) if lines[number].strip()), 0)
-    if above and _is_underline(lines[above]):
+    if _is_underline(lines, above):
         above -= 1
     elif not lines[above].rstrip().endswith(":") or _indent(lines[above]) >= _indent(lines[start]):
         return None
@@ -105,13 +105,19 @@ def _header_above(lines: Sequence[str], start: int) -> int | None:
 def _goes_on(lines: Sequence[str], end: int, header: int) -> bool:
     """Whether another entry of the section follows, so that its header stays."""
     below = next((number for number in range(end, len(lines)) if lines[number].strip()), None)
-    if below is None or not names_of(lines[below]) or _is_underline("".join(lines[below + 1 : below + 2])):
+    if below is None or not names_of(lines[below]) or _is_underline(lines, below + 1):
         return False
-    return _indent(lines[below]) >= _indent(lines[header]) + (not _is_underline(lines[header + 1]))
+    return _indent(lines[below]) >= _indent(lines[header]) + (not _is_underline(lines, header + 1))
 
 
-def _is_underline(line: str) -> bool:
-    text = line.strip()
+def _is_underline(lines: Sequence[str], number: int) -> bool:
+    """Whether a line underlines the one above. Dashes that are indented below it are text of an entry."""
+    if not 0 < number < len(lines):
+        return False
+    # The first line of a docstring is not indented, wherever the others stand.
+    if number > 1 and _indent(lines[number]) > _indent(lines[number - 1]):
+        return False
+    text = lines[number].strip()
     return len(text) > 1 and text[0] in UNDERLINES and text == text[0] * len(text)
 
 
