@@ -328,6 +328,7 @@ class Machinery:
         from scverse_backends._calls.options import Takers, scoped_options
 
         options = scoped_options(choice, given, self.resolver)
+        self.merger.catch_up()
         Takers(self.registry, self.records.listed()).check(options)
         return options
 

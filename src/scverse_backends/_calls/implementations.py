@@ -219,7 +219,6 @@ def scoped_options_of(plan: Plan, state: State) -> dict[str, Any]:
     for options in state.given_options():
         for name, value in options.by_backend.get(backend, {}).items():
             if plan.router is not None and name in plan.router.options:
-                options.used.add((backend, name))
                 found[name] = value
     return found
 

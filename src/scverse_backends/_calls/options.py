@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from scverse_backends._discovery.exports import MISSING, exported_if_loaded, may_provide
+from scverse_backends._discovery.exports import declares, may_provide
 from scverse_backends._foundation.foreign import CallError
 from scverse_backends._foundation.labels import CPU, did_you_mean, listing, suggestions
 from scverse_backends._selection.state import Options
-from scverse_backends._signatures.accepted import implementation_signature
-from scverse_backends._signatures.arguments import Names
-from scverse_backends._signatures.router import backend_only
 from scverse_backends.exceptions import DroppedArgumentWarning
 
 TYPE_CHECKING = False
@@ -96,15 +93,14 @@ class Takers:
         if options.carried:
             return  # They may have their effect elsewhere, and later.
         for backend, name, known, _ in self._untaken(options):
-            if (backend.name, name) not in options.used:
-                yield DroppedArgumentWarning(
-                    f"The option {name!r} has had no effect so far: no function of backend {backend.name!r} that is "
-                    f"loaded takes it.{self._meant(name, known)}",
-                    backend=backend.name,
-                    distribution=backend.distribution,
-                    parameter=name,
-                    suggestions=suggestions(name, known),
-                )
+            yield DroppedArgumentWarning(
+                f"The option {name!r} has had no effect so far: no function of backend {backend.name!r} that is loaded "
+                f"takes it.{self._meant(name, known)}",
+                backend=backend.name,
+                distribution=backend.distribution,
+                parameter=name,
+                suggestions=suggestions(name, known),
+            )
 
     def _untaken(self, options: Options) -> Iterator[tuple[Backend, str, set[str], bool]]:
         """Yield each option that no known function takes: its backend, its name, what is known, whether that is all."""
@@ -118,14 +114,8 @@ class Takers:
             for record in self._records:
                 if record.sources.get(backend.name) is backend:
                     known.update(option.name for option in record.contributions[backend.name])
-                    continue
-                implementation = exported_if_loaded(backend.adapter, record.attribute)
-                if implementation is MISSING:
-                    all_known = all_known and not may_provide(backend.adapter, record.attribute)
-                    continue
-                signature = implementation_signature(implementation)
-                if signature is not None:
-                    known |= backend_only(record.host_names(), Names(signature.parameters.values())) - record.old_names
+                elif declares(backend.adapter, record.attribute) or may_provide(backend.adapter, record.attribute):
+                    all_known = False
             yield from ((backend, name, known, all_known) for name in given if name not in known)
 
     def _meant(self, name: str, known: set[str]) -> str:

@@ -96,9 +96,7 @@ class Routing:
                 "environment": f"The environment variable {self._selection.variable_name} selects it.",
                 "scope": "An open use_backend() block selects it, or bind() did.",
             }
-            if source not in selected_by:
-                raise
-            raise error.rewritten(f"{error} {selected_by[source]}", source=source) from None
+            raise error.rewritten(f"{error} {selected_by.get(source, '')}".rstrip(), source=source) from None
 
     def _of_that_name(self, name: str, source: str, *, in_turn: bool) -> Backend:
         if in_turn:

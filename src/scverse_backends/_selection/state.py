@@ -80,13 +80,11 @@ class Opening:
 class Options:
     """Defaults that one scope gives to options of backends."""
 
-    __slots__ = ("by_backend", "carried", "used")
+    __slots__ = ("by_backend", "carried")
 
     def __init__(self, by_backend: Mapping[str, Mapping[str, Any]]) -> None:
         self.by_backend: Mapping[str, Mapping[str, Any]] = by_backend
         """Canonical name of a backend, to names and values of its options."""
-        self.used: set[tuple[str, str]] = set()
-        """The options that a call got, each as backend and name."""
         self.carried = False
         """Whether a function was bound that takes them along."""
 
