@@ -214,13 +214,10 @@ class Implementations:
 
 def scoped_options_of(plan: Plan, state: State) -> dict[str, Any]:
     """Return the options that scopes give to an implementation, of those that it takes."""
-    backend = plan.backend.name
-    found: dict[str, Any] = {}
-    for options in state.given_options():
-        for name, value in options.by_backend.get(backend, {}).items():
-            if plan.router is not None and name in plan.router.options:
-                found[name] = value
-    return found
+    if plan.router is None:
+        return {}
+    given = state.options.get(plan.backend.name, {})
+    return {name: value for name, value in given.items() if name in plan.router.options}
 
 
 def can_run_of(implementation: Any) -> Any:
