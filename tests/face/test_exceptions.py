@@ -66,6 +66,14 @@ def test_data_are_attributes_and_nothing_by_default(category):  # 9
     assert str(category()) == ""
 
 
+@pytest.mark.parametrize("category", [each for each in CLASSES if issubclass(each, ImportError)])
+def test_import_errors_have_their_message_where_python_keeps_it(category):  # 9
+    error = category("text", **DATA)
+    assert (error.msg, error.args, error.name, error.path) == ("text", ("text",), None, None)
+    for back in (pickle.loads(pickle.dumps(error)), error.rewritten("text", source=None), copy.copy(error)):
+        assert back.msg == "text"
+
+
 @pytest.mark.parametrize("category", CLASSES)
 @pytest.mark.parametrize("trip", [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(error))])
 def test_they_survive_copying_and_pickling(category, trip):  # 9

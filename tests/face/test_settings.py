@@ -549,6 +549,35 @@ def test_the_environment_selects(with_variable, value, backend, runs):  # 1.5, 1
     assert repr(host.settings) == f"<settings of {host.name}: backend={backend!r} ({expected}), fallback='explicit'>"
 
 
+def _in_the_environment(host):
+    return host.where
+
+
+def _assigned(host):
+    host.settings.backend = "other"
+    return host.where
+
+
+def _given(host):
+    return lambda: host.where(backend="other")
+
+
+@pytest.mark.parametrize("selected", [_in_the_environment, _assigned, _given])
+def test_later_calls_go_the_short_way(with_variable, selected):  # 10
+    host, _ = with_variable("other" if selected is _in_the_environment else "")
+    call = selected(host)
+    assert (call(), call()) == ("other", "other")
+    entered = []
+    sys.setprofile(lambda frame, event, _: entered.append(frame.f_code.co_qualname) if event == "call" else None)
+    try:
+        call()
+    finally:
+        sys.setprofile(None)
+    # Between what is called here and the backend's function, no Python function but the wrapper runs.
+    names = [name.rpartition(".")[2] for name in entered]
+    assert names == [*(["<lambda>"] if selected is _given else []), "wrapper", "where"]
+
+
 def test_the_environment_is_read_once_on_first_need(with_variable, monkeypatch):  # 1.5
     host, variable = with_variable("other")
     monkeypatch.setenv(variable, "fast")

@@ -17,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from scverse_backends import BackendDispatcher
 from scverse_backends._selection.selection import environment_variable
 from scverse_backends.exceptions import FallbackWarning
+from scverse_backends.testing import isolated, temporary_backend
 
 numbers = count()
 
@@ -35,6 +36,10 @@ class Fast(Adapter):
 
 class Other(Adapter):
     name = "other"
+
+
+class Third(Adapter):
+    name = "third"
 
 
 class Host:
@@ -403,6 +408,35 @@ def test_snapshots_bring_back_what_was_selected(host):
         restore = contextvars.copy_context().run(host.selection.snapshot)
         restore()
         assert settings.backend == "fast"
+
+
+def _scoped(settings):
+    with settings.use_backend("fast"):
+        pass
+
+
+def _assigned(settings):
+    settings.backend = "fast"
+
+
+def _traced(settings):
+    with settings.trace():
+        pass
+
+
+@pytest.mark.parametrize("block", [isolated, lambda given: temporary_backend(given, Third)])
+@pytest.mark.parametrize("inside", [_scoped, _assigned, _traced, None])
+def test_selections_after_a_block_of_a_test_count(idle, block, inside):  # 8.3
+    settings = idle.settings
+    with block(idle.dispatcher):
+        assert idle.where() == "cpu"
+        if inside is not None:
+            inside(settings)
+    assert (idle.where(), settings.backend) == ("cpu", "cpu")
+    with settings.use_backend("other"):
+        assert (idle.where(), settings.backend) == ("other", "other")
+    settings.backend = "fast"
+    assert (idle.where(), settings.backend) == ("fast", "fast")
 
 
 # -- long histories against a model ------------------------------------------------------------------------------------

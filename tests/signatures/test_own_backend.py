@@ -265,6 +265,49 @@ def test_refusals(function: Any, message: str) -> None:
         make("own_lab").backend_dispatch()(function)
 
 
+def test_a_local_variable_is_no_parameter() -> None:
+    @make("own_lab").backend_dispatch
+    def plain(x: Any, *, y: Any = 2) -> Any:
+        backend = "local"
+        return x, y, backend
+
+    @make("own_lab").backend_dispatch
+    def taking_keywords(x: Any, **kwargs: Any) -> Any:
+        backend = kwargs
+        return x, backend
+
+    @make("own_lab").backend_dispatch(own_backend="pool", own_backend_values="loky")
+    def owning(x: Any, backend: Any = None) -> Any:
+        pool = backend
+        return x, pool
+
+    @make("own_lab").backend_dispatch(renamed={"rng": "seed"})
+    def moved_on(x: Any, rng: Any = None) -> Any:
+        backend, seed = "local", rng
+        return x, seed, backend
+
+    assert plain(1) == plain(1, backend="cpu") == (1, 2, "local")
+    assert taking_keywords(1, z=3) == taking_keywords(1, z=3, backend="cpu") == (1, {"z": 3})
+    assert owning(1, pool="loky") == owning(1, pool="loky", backend="cpu") == (1, "loky")
+    assert moved_on(1, rng=2) == moved_on(1, rng=2, backend="cpu") == (1, 2, "local")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"own_backend": "pool"}, "has no parameter 'backend': leave own_backend= out"),
+        ({"renamed": {"rng": "seed"}}, "has no parameter 'rng'"),
+    ],
+)
+def test_an_option_speaks_of_parameters_and_not_of_variables(options: Any, message: str) -> None:
+    def local(x: Any) -> Any:
+        backend = rng = x
+        return backend, rng
+
+    with pytest.raises(TypeError, match=message):
+        make("own_lab").backend_dispatch(**options)(local)
+
+
 def test_a_function_is_decorated_once() -> None:
     with pytest.raises(TypeError, match="decorated already"):
         dispatcher.backend_dispatch(score)
