@@ -122,6 +122,18 @@ def test_what_is_dropped_with_a_warning(
         assert (warning.message.host, warning.message.function) == ("routing_lab", "f")
 
 
+def test_all_that_one_call_loses_stands_in_one_warning() -> None:
+    function = pair("x, k=1, *, m=2, n=3, **others", "x")
+    for _ in range(2):
+        with pytest.warns(DroppedArgumentWarning) as caught:
+            assert function(0, 2, m=3, n=3, z=4, backend="fast") == ("fast", {"x": 0})
+        (warning,) = caught
+        # What stands at its default is not lost.
+        assert "f(): 'k', 'm', 'z' have no effect on backend 'fast'" in str(warning.message)
+        assert isinstance(warning.message, DroppedArgumentWarning)
+        assert warning.message.parameters == ("k", "m", "z")
+
+
 def test_a_required_host_parameter_that_the_backend_lacks_breaks_the_contract() -> None:
     function = pair("x, k", "x")
     for _ in range(2):
