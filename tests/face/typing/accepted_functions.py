@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from functools import wraps
-from typing import Any, assert_type, cast
+from typing import Any, assert_type, cast, overload
 
 from scverse_backends import OMITTED, BackendDispatcher
 
@@ -131,6 +131,24 @@ def first[T](values: Sequence[T], default: T) -> T:
 
 numbers: int = first([1, 2], 3)
 texts: str = first(["a"], default="b")
+
+
+# -- overloads: each says that it takes `backend=`, as docs/usage/adopting.md tells hosts --------------------------------
+
+
+@overload
+def half(x: int, *, backend: str | Sequence[str] | None = None, **options: Any) -> int: ...
+@overload
+def half(x: str, *, backend: str | Sequence[str] | None = None, **options: Any) -> str: ...
+@dispatcher.backend_dispatch
+def half(x: int | str) -> int | str:
+    return x[: len(x) // 2] if isinstance(x, str) else x // 2
+
+
+assert_type(half(2), int)
+assert_type(half("ab"), str)
+assert_type(half(2, backend="fast", batch_size=3), int)
+assert_type(half("ab", backend=["fast", "cpu"]), str)
 
 
 # -- every kind of function --------------------------------------------------------------------------------------------
