@@ -99,13 +99,12 @@ def drive_result(result: Any, steps: Steps, name: str, qualname: str) -> Any:
 def like(function: Callable[..., Any], wrapper: Callable[..., Any]) -> Callable[..., Any]:
     """Return a wrapper that :mod:`inspect` takes for the kind of function that it wraps.
 
-    Unlike the mark of ``inspect.markcoroutinefunction``, a flag outlives pickling by value.
+    Unlike the mark of ``inspect.markcoroutinefunction``, a flag outlives pickling by value. Defaults of keywords are not
+    taken along, since the caller sets those of the wrapped function.
     """
     kind = kind_of(function)
     if kind is None:
         return wrapper
     plain: Any = wrapper
     code = plain.__code__.replace(co_flags=plain.__code__.co_flags | kind.flag)
-    flagged = FunctionType(code, plain.__globals__, plain.__name__, plain.__defaults__, plain.__closure__)
-    flagged.__kwdefaults__ = plain.__kwdefaults__
-    return flagged
+    return FunctionType(code, plain.__globals__, plain.__name__, plain.__defaults__, plain.__closure__)

@@ -147,7 +147,7 @@ class Router:
 
         def is_complete(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
             by_position = first[len(args)]
-            if kwargs and not by_position.isdisjoint(kwargs):
+            if not by_position.isdisjoint(kwargs):
                 return False
             return required <= by_position or required <= by_position.union(kwargs)
 
