@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 import json
 import sys
+import types
 
 import pytest
 
 from scverse_backends import __version__
 from scverse_backends._cli.main import main
-from scverse_backends._inside.hosts import HostError, dispatchers_of, import_shown, whole_host
+from scverse_backends._inside.hosts import HostError, dispatchers_of, import_shown, shown_as, whole_host
 from scverse_backends.testing import check_backend
 
 NUMBER = itertools.count()
@@ -304,3 +305,29 @@ def test_version(capsys):
         main(["--version"])
     assert caught.value.code == 0
     assert capsys.readouterr().out == f"scverse-backends {__version__}\n"
+
+
+# -- the name that users know a function by ----------------------------------------------------------------------------
+
+
+def test_a_function_is_named_as_users_write_it(monkeypatch):  # 7.7
+    def embed(): ...
+
+    host, tl, tools, other = map(types.ModuleType, ["host", "host.tl", "host.tl.tools", "another.tl"])
+    embed.__module__ = "host._embed"
+    embed.__qualname__ = "embed"
+    monkeypatch.setitem(sys.modules, "host", host)
+    # What no public module shows is named by its home.
+    host._hidden = embed
+    host.another, other.embed = other, embed
+    assert shown_as("host", embed) == "host._embed.embed"
+    # Modules may lead in a circle, and to one another under several names.
+    host.longer_name, host.tl, tl.tools, tools.host, tools.tl = tl, tl, tools, host, tl
+    tools.embed = embed
+    assert shown_as("host.tl", embed) == "host.tl.tools.embed"
+    tl.compute_the_embedding = embed
+    assert shown_as("host.tl", embed) == "host.tl.compute_the_embedding"
+    tl.embed = embed
+    assert shown_as("host.tl", embed) == "host.tl.embed"
+    host.embed = embed
+    assert shown_as("host", embed) == "host.embed"

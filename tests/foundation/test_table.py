@@ -92,6 +92,30 @@ def test_short_cells_are_not_broken_for_the_sake_of_long_ones():
     assert all(f"function_number_{i}" in text for i in range(20))
 
 
+@pytest.mark.parametrize(("spare", "lines"), [(0, 1), (1, 2)])
+def test_columns_are_broken_only_where_the_line_is_full(spare, lines):
+    # Between two columns stand two blanks.
+    sentence = "a " * 24 + "a"
+    other = "b " * 24 + "b" * spare
+    assert len(sentence) + 2 + len(other) == WIDTH - 1 + spare
+    table = Table("T", ("one", "two"), [Row((sentence, other + "b"))])
+    assert len(table.text().splitlines()) == 4 + lines
+
+
+@pytest.mark.parametrize(("letters", "below"), [(45, False), (46, True)])
+def test_a_deeper_row_has_room_for_its_margin(letters, below):
+    rows = [Row(("x", "b" * 48, "c" * letters)), Row(("y", "", ""), depth=1)]
+    lines = Table("T", ("n", "one", "two"), rows, names=["one", "two"]).text().splitlines()
+    assert max(map(len, lines)) <= WIDTH
+    assert (lines[2] == "-" * WIDTH) is below
+
+
+@pytest.mark.parametrize(("letters", "below"), [(49, False), (50, True)])
+def test_names_stand_side_by_side_as_long_as_they_fit(letters, below):
+    table = Table("T", ("one", "two"), [Row(("a" * 49, "b" * letters))], names=["one", "two"])
+    assert (table.text().splitlines()[2] == "-" * WIDTH) is below
+
+
 def test_what_has_no_room_as_a_whole_is_broken_and_not_cut():
     cells = tuple(letter * 128 for letter in "abcdef")
     lines = Table("T", tuple("123456"), [Row(cells)]).text().splitlines()

@@ -300,6 +300,15 @@ def test_a_slip_of_the_trusted_package(site):  # 2.11, 3.3
     assert "under the group 'hosted.backend'" in " ".join(found[1].split())
 
 
+def test_an_entry_point_that_bears_the_name_of_the_trusted_package(site):  # 2.11, 3.3
+    site.install("mine-distribution", entry_points="[hosted.backend]\nreal-backend = mine_backend\n")
+    # Somebody else's package says nothing about the one that the host trusts.
+    assert site.run(TRYING + "report(attempt('genuine'))") == (
+        "BackendNotInstalledError: Backend 'genuine' is known to hosted but not installed. "
+        "Install it with: pip install real-backend"
+    )
+
+
 def test_nothing_is_registered(site):  # 2.11
     site.install("mine-distribution")
     assert site.run(TRYING + "report(attempt('mine_distribution'))") == (

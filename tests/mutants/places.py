@@ -39,10 +39,13 @@ class RemoveStatement(Operator):
 
 
 class ReturnNothing(Operator):
-    """Return `None` instead of a value."""
+    """Return `None` instead of a value that counts as true."""
+
+    FALSE = frozenset({"None", "False", "()", "[]", "{}", '""', "0"})
 
     def mutation_positions(self, node):
-        if node.type == "return_stmt" and len(node.children) > 1:
+        value = node.children[1].get_code().strip() if node.type == "return_stmt" and len(node.children) > 1 else "None"
+        if value not in self.FALSE:
             yield node.start_pos, node.end_pos
 
     def mutate(self, node, index):
@@ -69,6 +72,13 @@ class _Bare(ast.NodeTransformer):
     def visit_arg(self, node):
         node.annotation = None
         return node
+
+    def visit_arguments(self, node):
+        # The operators take the `*` and the `/` between parameters for a product and a quotient.
+        node.args = [*node.posonlyargs, *node.args, *node.kwonlyargs]
+        node.defaults = [*node.defaults, *(each for each in node.kw_defaults if each is not None)]
+        node.posonlyargs, node.kwonlyargs, node.kw_defaults = [], [], []
+        return self.generic_visit(node)
 
     def visit_AnnAssign(self, node):
         node.annotation = ast.Constant(None)

@@ -83,6 +83,12 @@ class Decision:
         "record",
     )
 
+    _selection: Selection
+    outer: State
+    """The state that the call is made in. Known once the call enters it, as the next one."""
+    inner: State
+    """The state that it runs in."""
+
     failed = False
     """There is something to run. Of an attempt to decide that failed, this is true, and it has the error to raise."""
 
@@ -110,11 +116,6 @@ class Decision:
         self.plan = plan
         self.options = options
         self.note = note
-        self.outer: Any = None
-        """The state that the call is made in."""
-        self.inner: Any = None
-        """The state that it runs in."""
-        self._selection: Any = None
         self._ended: tuple[Ended, ...] = ()
 
     def entering(self, selection: Selection, outer: State, inner: State) -> Decision:

@@ -118,11 +118,12 @@ class Table:
         columns = list(zip(self._headers, *(self._indented(cells, row) for cells, row in self._rows), strict=True))
         widths = [max(map(_width, column)) for column in columns]
         floors = [_floors(*column) for column in zip(columns, widths, self._kinds, strict=True)]
+        room -= len(_GAP) * (len(widths) - 1)
         for floor in zip(*floors, strict=True):
-            while sum(widths) + len(_GAP) * (len(widths) - 1) > room and any(map(gt, widths, floor)):
+            while sum(widths) > room and any(map(gt, widths, floor)):
                 spare = list(map(sub, widths, floor))
                 widths[spare.index(max(spare))] -= 1
-        return widths if sum(widths) + len(_GAP) * (len(widths) - 1) <= room else []
+        return widths if sum(widths) <= room else []
 
     @staticmethod
     def _indented(cells: Sequence[str], row: Row) -> list[str]:
@@ -215,7 +216,9 @@ class Table:
 
 def _floors(column: Sequence[str], width: int, kind: str) -> tuple[int, int, int]:
     """Return how narrow a column may become at the first, second and last attempt. Only the last breaks words."""
-    word = width if kind is _NUMBER else max((_width(word) for cell in column for word in _words(cell)), default=0)
+    # A row that stands deeper does so in each of its lines.
+    words = (len(cell) - len(cell.lstrip(" ")) + _width(word) for cell in column for word in _words(cell))
+    word = width if kind is _NUMBER else max(words, default=0)
     return max(word, min(width, _NARROW)), word, min(word, _NARROW) if kind is _TEXT else word
 
 
