@@ -99,8 +99,8 @@ def drive_result(result: Any, steps: Steps, name: str, qualname: str) -> Any:
 def like(function: Callable[..., Any], wrapper: Callable[..., Any]) -> Callable[..., Any]:
     """Return a wrapper that :mod:`inspect` takes for the kind of function that it wraps.
 
-    Unlike the mark of ``inspect.markcoroutinefunction``, a flag outlives pickling by value. Defaults of keywords are not
-    taken along, since the caller sets those of the wrapped function.
+    Unlike the mark of ``inspect.markcoroutinefunction``, a flag outlives pickling by value. Defaults of keywords are
+    not taken along, since the caller sets those of the wrapped function.
     """
     kind = kind_of(function)
     if kind is None:
