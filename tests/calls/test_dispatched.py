@@ -189,3 +189,25 @@ def test_records_of_what_lives() -> None:
     gc.collect()
     assert list(walk) == []  # Gone while somebody walks.
     assert list(records) == []
+
+
+def test_references_to_the_dead_are_thrown_away_now_and_then() -> None:
+    records = LiveRecords()
+    for number in range(1000):
+        records.add(SimpleNamespace(attribute=str(number)), Function())
+    gc.collect()
+    records.add(SimpleNamespace(attribute="last"), last := Function())
+    assert [record.attribute for record in records] == ["last"]
+    assert len(records._refs) <= 64
+    assert records.rivals(next(iter(records))) == []
+    del last
+
+
+def test_many_functions_that_live_are_seldom_looked_through() -> None:
+    records, living, limits = LiveRecords(), [Function() for _ in range(1000)], set()
+    for number, function in enumerate(living):
+        records.add(SimpleNamespace(attribute=str(number)), function)
+        limits.add(records._clean_at)
+    assert len(list(records)) == 1000
+    # Else, decorating many functions would take time that grows with the square of their number.
+    assert sorted(limits) == [64, 192, 448, 960, 1984]
