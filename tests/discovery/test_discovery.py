@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import importlib.metadata
 import logging
 import pickle
@@ -28,6 +29,7 @@ from scverse_backends.exceptions import (
     UnknownBackendError,
     UntrustedBackendWarning,
 )
+from scverse_backends.testing import isolated
 
 GROUP = "disc_host.backends"
 
@@ -762,6 +764,58 @@ def test_an_uninstalled_package_is_gone_at_the_next_listing(site):  # 2.8
     with pytest.raises(UnknownBackendError):
         f(1, backend="unheard-of")
     assert dispatcher.available_backends() == []
+
+
+CLASS = """
+class Adapter:
+    name = "fast"
+
+    def f(self, x):
+        return "fast"
+"""
+
+
+def _unregistered(dispatcher, site):
+    dispatcher.register(importlib.import_module("disc_class").Adapter)
+    yield
+    dispatcher.unregister("fast")
+
+
+def _restored(dispatcher, site):
+    with isolated(dispatcher):
+        dispatcher.register(importlib.import_module("disc_class").Adapter)
+        yield
+
+
+def _uninstalled(dispatcher, site):
+    info = site.distribution("fast-pkg", {"fast": "disc_class:Adapter"})
+    yield
+    (info / "entry_points.txt").write_text("")
+    with pytest.raises(UnknownBackendError):
+        dispatcher.settings.backend = "unheard-of"
+
+
+@pytest.mark.parametrize("used", [False, True])
+@pytest.mark.parametrize("goes", [_unregistered, _restored, _uninstalled])
+def test_a_backend_that_is_gone_is_freed(site, goes, used):  # 2.8, 2.10, 8.3
+    site.module("disc_class", CLASS)
+    if used:
+        dispatcher, f = make()
+    else:
+        dispatcher = BackendDispatcher(entrypoint_group=GROUP, host_name="disc_host", untrusted="allow")
+    steps = goes(dispatcher, site)
+    next(steps)
+    assert dispatcher.available_backends() == ["fast"]
+    assert not used or f(1, backend="fast") == "fast"
+    assert len(instances("disc_class")) == 1
+    assert next(steps, None) is None
+    gc.collect()
+    assert instances("disc_class") == []
+
+
+def instances(module):
+    """Return the adapters of a module that are alive."""
+    return [one for one in gc.get_objects() if type(one) is sys.modules[module].Adapter]
 
 
 def test_calls_under_an_order_do_not_look_again(site, monkeypatch):  # 1.9

@@ -1,8 +1,8 @@
 """Break the code on purpose, and see whether a test notices.
 
 Each mutant is the package with one small change (`and` for `or`, a number that is one off, a statement left out). The
-tests that run the changed line are tried first, those of its room before the others and slow ones last, and after them
-the whole room. A mutant that they all like has survived: either an assertion is missing, or the code is not needed.
+tests that run the changed line are tried first, those of its room before the others and slow ones last. After them come
+the whole room, the face and the calls. A mutant that they all like has survived.
 
 All happens in a copy of the project, so the working tree can be edited meanwhile.
 
@@ -90,9 +90,11 @@ class Copy:
         try:
             output, _ = process.communicate(timeout=None if "COVERAGE_FILE" in options else LIMIT)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
             return None, ""
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.communicate()
         return process.returncode, output
 
     def prepare(self):
@@ -111,7 +113,7 @@ class Copy:
         print(lines[-1] if lines else "no tests ran", flush=True)
         for each in failed:
             print(f"  left out, since it fails on the code as it is: {each}")
-        # Written by the tests that failed, or did not; the mutants must find none of it.
+        # No compiled mutant may stay behind.
         self.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 
     def tests_of(self, mutant, code):

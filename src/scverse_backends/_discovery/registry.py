@@ -105,6 +105,8 @@ class Registry:
             self._listed = (*(_kept(entry, known) for entry, known in matched), *missed)
             self.listing = listing
             self._answers = NO_ANSWERS
+            if gone:
+                self._forget_unused_instances()
         log.debug("%d entry points in group %r, new ones: %s", len(fresh), self.group, came)
         # What answered before may have gone, and what came may have a better right to a name.
         if (came or gone) and (before is not NOTHING_LISTED or self.registered):
