@@ -337,3 +337,15 @@ def test_an_interrupt_while_finders_forget_passes_through(monkeypatch):  # 2.6
     monkeypatch.setattr(sys, "meta_path", [SimpleNamespace(invalidate_caches=interrupted)])
     with pytest.raises(KeyboardInterrupt):
         forget_finder_caches()
+
+
+def test_only_distributions_that_are_there_twice_are_looked_at_again(tmp_path, monkeypatch):  # 2.6, 10
+    for folder in ("one/a-1.0.dist-info", "one/b-1.0.dist-info", "two/b-2.0.dist-info"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "METADATA").write_text("Metadata-Version: 2.1\n")
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "one"), str(tmp_path / "two")])
+    looked_at = []
+    real = importlib.metadata.Distribution.at
+    monkeypatch.setattr(importlib.metadata.Distribution, "at", lambda path: looked_at.append(path.name) or real(path))
+    list_entry_points("twice.backends")
+    assert looked_at == ["b-1.0.dist-info", "b-2.0.dist-info"]
