@@ -128,3 +128,7 @@ def test_sentences():
     assert did_you_mean(["a", "b"]) == " Did you mean 'a' or 'b'?"
     assert listing(["a", "b"]) == "'a', 'b'"
     assert listing("abc", limit=2) == "'a', 'b' and 1 more"
+
+
+def test_a_message_has_room_for_three_suggestions():  # 9
+    assert suggestions("cudax", ["cuda1", "cuda2", "cuda3", "cuda4"]) == ("cuda4", "cuda3", "cuda2")

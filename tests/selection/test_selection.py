@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from scverse_backends import BackendDispatcher
+from scverse_backends._calls.wrapper import NeverIdle
 from scverse_backends._selection.selection import environment_variable
 from scverse_backends.exceptions import FallbackWarning
 from scverse_backends.testing import isolated, temporary_backend
@@ -387,6 +388,14 @@ def test_waking_twice_at_once(idle):
         selection.wake()
     thread.join()
     assert not selection.idle
+
+
+def test_wrappers_that_always_decide_see_whether_a_body_changed_anything(host):
+    seen = NeverIdle(host.selection)
+    before = seen.changes
+    assert seen.changes is before
+    with host.settings.use_backend("fast"):
+        assert seen.changes is not before
 
 
 def test_settling_after_somebody_assigned(host):
