@@ -281,10 +281,13 @@ class Registry:
         with self._lock:
             self.registered = tuple(one for one in self.registered if one is not entry)
             self.revision += 1
-            left = [one.outcome.adapter for one in self.known_entries() if isinstance(one.outcome, Backend)]
-            self._shared = [pair for pair in self._shared if any(pair[1] is adapter for adapter in left)]
+            self._forget_unused_instances()
             self._answers = NO_ANSWERS
         self._on_change()
+
+    def _forget_unused_instances(self) -> None:
+        left = [one.outcome.adapter for one in self.known_entries() if isinstance(one.outcome, Backend)]
+        self._shared = [pair for pair in self._shared if any(pair[1] is adapter for adapter in left)]
 
     def snapshot(self) -> Callable[[], None]:
         """Return a function that brings back what is known now."""
