@@ -80,8 +80,9 @@ class Settings:
     def backend(self, value: Selectable) -> None:
         if value is None:  # pyright: ignore[reportUnnecessaryComparison]  # who is not type-checked writes it.
             raise ChoiceError(
-                "settings.backend = None selects nothing. To undo a selection, write 'del settings.backend'. "
-                "To run the host's own implementation, write settings.backend = 'cpu'."
+                "settings.backend = None selects nothing. To undo a selection, write 'del settings.backend'; "
+                "a settings object of the host's own may not offer that. To run the host's own implementation, write "
+                "settings.backend = 'cpu', which any settings object takes."
             )
         self._selection.assign(self._selection.resolve(value, "process"))
 

@@ -10,6 +10,8 @@ import gc
 import importlib.util
 import inspect
 import pickle
+import pydoc
+import re
 import subprocess
 import sys
 import typing
@@ -115,11 +117,28 @@ def test_the_class_itself_looks_like_the_twin(kind):
     assert (host.__name__, host.__qualname__) == (twin.__name__, twin.__qualname__)
     assert inspect.getsource(host) == inspect.getsource(twin)
     assert [base.__name__ for base in host.__mro__] == [base.__name__ for base in twin.__mro__]
-    ours = {"__backend_class__", "__signature__", "__abstractmethods__", "_abc_impl", "__slotnames__"}
+    ours = {"_scverse_backends", "__signature__", "__abstractmethods__", "_abc_impl", "__slotnames__"}
     assert vars(host).keys() - ours == vars(twin).keys() - ours
     assert typing.get_type_hints(host) == typing.get_type_hints(twin)
     assert getattr(host, "__slots__", None) == getattr(twin, "__slots__", None)
     assert hasattr(host(size=1), "__dict__") == hasattr(twin(size=1), "__dict__")
+
+
+@every_kind
+def test_help_shows_nothing_private_of_ours(kind):
+    host, twin = ZOO_OF_HOST.KINDS[kind], PLAIN.KINDS[kind]
+
+    def shown(cls):
+        """Return the names of the attributes that help shows."""
+        text = pydoc.plain(pydoc.render_doc(cls))
+        return set(re.findall(r"^ \|  (\w+)(?:\(| = )", text, re.MULTILINE))
+
+    # Python's own, which every class with an abstract base, with a signature of its own or once pickled shows.
+    standard = {"__abstractmethods__", "__signature__", "__slotnames__"}
+    if hasattr(twin, "_fields"):  # Of a named tuple, help shows what begins with an underscore, too.
+        standard |= {"_abc_impl", "_scverse_backends"}
+    assert "__signature__" in shown(host)
+    assert shown(host) - shown(twin) <= standard
 
 
 @every_kind

@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import copy
 import pickle
+import re
 import subprocess
 import sys
 import textwrap
@@ -139,6 +140,24 @@ def test_assigning_none_points_to_del(host):  # 1.1
     with pytest.raises(ValueError, match=r"del settings.backend"):
         host.settings.backend = None
     assert host.settings.backend == "fast"
+
+
+def test_what_assigning_none_advises_works_on_a_host_s_own_settings_object(host):  # 1.1
+    class HostSettings:  # Forwards the assignment and, as many do, nothing else.
+        backend = property(
+            lambda self: host.settings.backend, lambda self, name: setattr(host.settings, "backend", name)
+        )
+
+    settings = HostSettings()
+    settings.backend = "fast"
+    with pytest.raises(ValueError, match=r"settings object of the host's own may not offer that") as caught:
+        settings.backend = None
+    with pytest.raises(AttributeError):
+        del settings.backend
+    (advice,) = re.findall(r"write settings\.(\w+ = '\w+'), which any settings object takes", str(caught.value))
+    assert advice == "backend = 'cpu'"
+    settings.backend = "cpu"
+    assert settings.backend == "cpu"
 
 
 def test_cpu_triggers_no_discovery(monkeypatch, host):  # 1.1

@@ -433,9 +433,11 @@ def test_an_order_shows_every_entry():
     assert explanation.requested == ("absent", *points, "cpu")
     names, texts = zip(*explanation.steps, strict=True)
     assert names == explanation.requested
-    assert texts[0].startswith("not installed (")
+    # The name stands beside each, and is not said again.
+    assert texts[0] == "is known to report_lab but not installed. Install it with: pip install lab-absent"
     assert texts[1] == "not implemented"
     assert "no driver" in texts[2]
+    assert all("Backend" not in text for text in texts)
     assert texts[3:] == ("runs unless it declines the arguments", "runs", "not needed", "not needed")
     assert "; then dask: runs; unused: not needed; cpu: not needed" in explanation.reason
     # Nothing is loaded that the call could not need.
@@ -464,7 +466,10 @@ def test_explaining_is_not_using(lab):  # 3.5
 def test_it_is_one_line_where_one_line_does():
     host = Host([Point("fast", lambda: adapter("fast", embed=ran("fast")))])
     explanation = host.settings.explain(host.embed, "fast")
-    assert str(explanation) == "embed: runs on fast (requested: fast, by argument). fast: runs"
+    # What the title has said already is not repeated.
+    assert str(explanation) == "embed: runs on fast (requested: fast, by argument)"
+    assert explanation.reason == "fast: runs"
+    assert str(host.settings.explain(host.embed)) == "embed: runs on cpu (requested: cpu, by default)"
     assert repr(explanation) == str(explanation)
 
 
@@ -603,7 +608,7 @@ def test_discovery_is_logged_step_by_step(caplog):
     host.embed(backend="fast")
     assert {record.levelname for record in caplog.records} == {"DEBUG"}
     texts = [record.getMessage() for record in caplog.records]
-    assert any("1 entry points in group" in text for text in texts)
+    assert any("entry points in group 'report_lab.backends': 1, some of them new" in text for text in texts)
     assert any(text.startswith("loading entry point 'fast' of distribution 'lab-fast'") for text in texts)
     assert "report_lab: first use of backend 'fast' for embed()" in texts
     # What was compiled while the backend was only becoming known is compiled once more, and then kept.

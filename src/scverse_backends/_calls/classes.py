@@ -49,7 +49,8 @@ _BASE_TYPE = 1 << 10
 _UNSET = object()
 """An undecorated subclass may have a parameter ``backend`` of its own, and be given ``None`` for it."""
 
-ATTRIBUTE = "__backend_class__"
+ATTRIBUTE = "_scverse_backends"
+"""With one underscore, so that ``help()`` and completion leave it out. Only our own metaclass looks for it."""
 
 
 class ClassCell:
@@ -102,7 +103,7 @@ def _make_call(forward: Any) -> Callable[..., Any]:
     __tracebackhide__ = True
 
     def __call__(cls: Any, *args: Any, backend: Any = _UNSET, **kwargs: Any) -> Any:  # noqa: N807 - it becomes one.
-        known = cls.__backend_class__
+        known = cls._scverse_backends
         decision: Any = None
         if backend is _UNSET:
             # First, since it is what nearly every call is, of the class itself and of its subclasses.

@@ -107,7 +107,7 @@ class Registry:
             self._answers = NO_ANSWERS
             if gone:
                 self._forget_unused_instances()
-        log.debug("%d entry points in group %r, new ones: %s", len(fresh), self.group, came)
+        log.debug("entry points in group %r: %d, %s of them new", self.group, len(fresh), "some" if came else "none")
         # What answered before may have gone, and what came may have a better right to a name.
         if (came or gone) and (before is not NOTHING_LISTED or self.registered):
             self.revision += 1

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from scverse_backends._calls.decide import Decider
+    from scverse_backends._calls.decision import Candidate
     from scverse_backends._calls.dispatched import Dispatched
     from scverse_backends._selection.state import Choice, State
 
@@ -62,6 +63,10 @@ class Explanation(Record):
         ends = f"runs on {self.executes}" if self.executes is not None else "would raise"
         return f"{self.function}: {ends} (requested: {requested}, by {self.source})"
 
+    def _is_plain(self) -> bool:
+        """Whether the title says it all: the one name that was asked for runs."""
+        return len(self.steps) == 1 and self.steps[0][1] in ("runs", "selected")
+
     def _table(self) -> Table:
         notes = [self.note] if self.note is not None else []
         if not self.steps:
@@ -71,7 +76,7 @@ class Explanation(Record):
         )
 
     def __repr__(self) -> str:
-        line = f"{self._title()}. {self.reason}"
+        line = self._title() if self._is_plain() else f"{self._title()}. {self.reason}"
         if self.note is not None:
             return self._table().text()
         return line if len(line) <= width() and line.isprintable() else self._table().text()
@@ -141,8 +146,7 @@ def _steps(
                 may = f"{_MAY_DECLINE}, and it lacks {listing(lacking)}" if lacking else _MAY_DECLINE
                 yield candidate.name, f"{may}{added}", candidate.name
             else:
-                detail = f" ({str(candidate.problem).partition('\n')[0]})" if candidate.problem is not None else ""
-                yield candidate.name, f"{candidate.reason}{detail}", None
+                yield candidate.name, _why_not(candidate), None
             del left[0]
     except BackendError as error:
         yield left[0], f"would raise: {error}", ""
@@ -152,3 +156,12 @@ def _steps(
         yield CPU, "does not run, since settings.fallback is 'raise'", ""
     else:
         yield CPU, "runs as fallback", CPU
+
+
+def _why_not(candidate: Candidate) -> str:
+    """Return why a backend is passed over, without its name, which stands beside it."""
+    if candidate.problem is None:
+        return candidate.reason
+    begin = f"Backend {candidate.name!r} "
+    said = str(candidate.problem).partition("\n")[0]
+    return said.removeprefix(begin) if said.startswith(begin) else f"{candidate.reason} ({said})"
