@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.metadata import metadata
 
 _package = metadata("scverse-backends")
@@ -33,6 +34,8 @@ myst_heading_anchors = 3
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 120
+# Tables that a notebook prints as text are as wide as a code block of the page.
+os.environ["COLUMNS"] = "86"
 
 nitpicky = True
 nitpick_ignore_regex = [

@@ -125,6 +125,18 @@ def test_every_block_says_its_language(path):
     assert found <= LANGUAGES
 
 
+@pytest.mark.parametrize("path", [path for path in sources() if pages.EXAMPLES not in path.parents], ids=name)
+def test_no_line_of_code_is_cut_off(path):
+    # So many columns fit beside both sidebars on a screen of 1280 pixels. Text and commands wrap or are copied whole.
+    code, language = [], None
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if line.startswith("```"):
+            language = line.strip("`") if language is None else None
+        elif language in {"python", "{code-cell} python", "toml", "yaml"} and len(line) > 88:
+            code.append(f"{name(path)}:{number}: {line}")
+    assert code == []
+
+
 @every_page
 def test_python(page):
     for printed, shown in page.outputs():

@@ -2,7 +2,11 @@
 
 Add it to ``conf.py``, and say which hosts to load the backends of::
 
-    extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon", "scverse_backends.sphinxext"]
+    extensions = [
+        "sphinx.ext.autodoc",
+        "sphinx.ext.napoleon",
+        "scverse_backends.sphinxext",
+    ]
     backends_discover = ["example_host"]
 
 It does three things:

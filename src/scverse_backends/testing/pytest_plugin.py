@@ -2,7 +2,8 @@
 
 .. code-block:: sh
 
-    pytest -p scverse_backends.testing.pytest_plugin --pyargs example_host.tests --backend example_host=jax
+    pytest -p scverse_backends.testing.pytest_plugin --backend example_host=jax \\
+        --pyargs example_host.tests
 
 ``--scverse-backend`` says the same, and is there as well where a test suite has an option ``--backend`` of its own.
 
