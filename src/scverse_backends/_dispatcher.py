@@ -254,6 +254,11 @@ class BackendDispatcher:
     def get_backend(self, name: str) -> Any:
         """Return the adapter that answers to a name or alias.
 
+        Parameters
+        ----------
+        name
+            A name or alias of a backend.
+
         Returns
         -------
         The adapter object itself; ``None`` if no backend answers to the name, and for ``"cpu"``.
@@ -282,7 +287,15 @@ class BackendDispatcher:
         return self._machinery.functions()
 
     def explain(self, function: Callable[..., Any], backend: object = None) -> Explanation:
-        """Say which implementation of a function would run now, and why; see :meth:`Settings.explain`."""
+        """Say which implementation of a function would run now, and why; see :meth:`Settings.explain`.
+
+        Parameters
+        ----------
+        function
+            A dispatched function or class of this host.
+        backend
+            As the call would say it.
+        """
         return self._machinery.explain(function, backend)
 
     # -- for notebooks and tests -------------------------------------------------------------------------------------
@@ -312,6 +325,11 @@ class BackendDispatcher:
 
     def unregister(self, name: str) -> None:
         """Take a registered adapter out again, with everything merged from it.
+
+        Parameters
+        ----------
+        name
+            A name or alias of the adapter.
 
         Raises
         ------

@@ -245,7 +245,13 @@ class Settings:
         return self._services.available_backends()
 
     def get_backend(self, name: str) -> Any:
-        """Return the adapter that answers to a name or alias, ``None`` if none does and for ``"cpu"``."""
+        """Return the adapter that answers to a name or alias, ``None`` if none does and for ``"cpu"``.
+
+        Parameters
+        ----------
+        name
+            A name or alias of a backend.
+        """
         return self._services.get_backend(name)
 
     def backends(self) -> BackendTable:

@@ -23,9 +23,7 @@ COLOURS = {
     "spatch": "C4",
 }
 LABELS = {
-    "by hand": "by hand",
-    "bare": "functools.wraps",
-    "scoped": "with a context variable",
+    "by hand": "written by hand",
     "ours": "scverse-backends",
 }
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import subprocess
 from pathlib import Path
 
@@ -56,7 +57,9 @@ def spread(figure, unit: str) -> str:
 
 def table(head: list[str], rows: list[list[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+    text = "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+    # A number and its unit stay on one line, in the narrow columns of a phone as well.
+    return re.sub(r"(?<=\d) (?=(?:ns|µs|ms|s|×)(?!\w))", "\N{NO-BREAK SPACE}", text)
 
 
 def section_table(rows) -> str:

@@ -302,7 +302,15 @@ def _hosts(config: pytest.Config) -> list[BackendDispatcher]:
 
 @pytest.fixture
 def backend(request: pytest.FixtureRequest) -> str:
-    """Name of a backend to call a host's functions with: ``"cpu"``, and each that is usable here."""
+    """Name of a backend to call a host's functions with: ``"cpu"``, and each that is usable here.
+
+    Examples
+    --------
+    A test with this argument runs once for each of them::
+
+        def test_embed_keeps_the_samples(backend):
+            assert len(example_host.embed(DATA, backend=backend)) == len(DATA)
+    """
     if not hasattr(request, "param"):
         pytest.fail(
             "The fixture 'backend' must be an argument of the test function itself. Tests of unittest.TestCase have no "
