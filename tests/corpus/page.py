@@ -16,7 +16,8 @@ TOP = """# Tested on real functions
 
 <!-- Written by tests/corpus/page.py; the text stands there. -->
 
-Splicing text into other people's docstrings is a promise that only other people's docstrings can test. So every public
+To *splice* is to insert text and to leave everything else as it is. We promise to do so in the docstrings of any library,
+and only other people's docstrings can test that. So every public
 function of seven libraries, as released, is decorated on a dispatcher of its own, with a generated backend that
 has all of the function's parameters but one and adds two documented ones. Checked is that
 
@@ -104,7 +105,7 @@ def page(surveys):
             counted(surveys, "decorated", "decorated"),
             "",
             counted(surveys, "refused", "refused because of"),
-            "\nDocstrings by style, as a regular expression tells it that the splicer does not use:\n",
+            "\nDocstrings by style, told apart by a regular expression that the splicer itself does not use:\n",
             counted(surveys, "styles", "style"),
             "\nWhat became of them:\n",
             counted(surveys, "docs", "docstrings"),

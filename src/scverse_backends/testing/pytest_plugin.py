@@ -1,8 +1,8 @@
-"""Run a host's own test suite on a backend.
+r"""Run a host's own test suite on a backend.
 
 .. code-block:: sh
 
-    pytest -p scverse_backends.testing.pytest_plugin --backend example_host=jax \\
+    pytest -p scverse_backends.testing.pytest_plugin --backend example_host=jax \
         --pyargs example_host.tests
 
 ``--scverse-backend`` says the same, and is there as well where a test suite has an option ``--backend`` of its own.
