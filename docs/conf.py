@@ -54,6 +54,8 @@ add_module_names = False
 toc_object_entries_show_parents = "hide"
 autodoc_member_order = "bysource"
 autosummary_generate = False
+# As high as it needs to be, so that its words can be read.
+mermaid_height = "auto"
 napoleon_google_docstring = False
 napoleon_use_rtype = False
 typehints_defaults = None

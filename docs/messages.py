@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 PAGE = Path(__file__).with_name("messages.md")
-WIDTH = 100
+WIDTH = 86
 GROUP = "myhost.backends"
 
 INTRODUCTION = """\
@@ -663,8 +663,8 @@ def _said(one: Situation) -> Sequence[BaseException]:
     return [warning.message for warning in caught if isinstance(warning.message, Warning)]
 
 
-def lines_of(text: str) -> list[str]:
-    return [line for part in text.splitlines() for line in wrap(part, WIDTH, break_on_hyphens=False)]
+def lines_of(text: str, width: int = WIDTH) -> list[str]:
+    return [line for part in text.splitlines() for line in wrap(part, width, break_on_hyphens=False)]
 
 
 def page() -> str:

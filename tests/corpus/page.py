@@ -16,10 +16,10 @@ TOP = """# Tested on real functions
 
 <!-- Written by tests/corpus/page.py; the text stands there. -->
 
-To *splice* is to insert text and to leave everything else as it is. We promise to do so in the docstrings of any library,
-and only other people's docstrings can test that. So every public
-function of seven libraries, as released, is decorated on a dispatcher of its own, with a generated backend that
-has all of the function's parameters but one and adds two documented ones. Checked is that
+To *splice* is to insert text and to leave everything else as it is. We promise to do so in the docstrings of any
+library, and only other people's docstrings can test that. So every public function of seven
+libraries, as released, is decorated on a dispatcher of its own, with a generated backend that has all of the function's
+parameters but one and adds two documented ones. The tests check that
 
 - the function is decorated, or refused with the reason that {doc}`/usage/host` gives, found out independently;
 - every byte of the host's docstring stays: each of the two splices is one insertion;

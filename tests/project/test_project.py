@@ -77,6 +77,14 @@ def test_readme_has_one_command_line_in_each_block(heading):
     assert lines[0].startswith("python3 -m venv .venv && ")
 
 
+def test_readme_stands_alone_on_a_package_index():
+    # There, a link to a file of the repository leads nowhere.
+    links = re.findall(r"\]\(([^)\s]+)\)", README)
+    assert len(links) > 10
+    assert [link for link in links if not link.startswith("https://")] == []
+    assert re.findall(r"^\[[^\]]+\]:|<a |<img |\{\w+\}`", README, re.MULTILINE) == []
+
+
 def test_readme_runs_what_pyproject_defines():
     environments = PYPROJECT["tool"]["hatch"]["envs"]
     commands = re.findall(r"hatch run (\S+):(\S+)", README + (ROOT / ".ci" / "run").read_text())

@@ -28,7 +28,7 @@ def documented():
             found.append(what)
         if kind in ("module", "automodule", "currentmodule"):
             module = what
-        elif kind.startswith("auto") or kind == "function":
+        elif kind.startswith("auto") or kind in ("data", "function"):
             found.append(what if what.startswith("scverse_backends.") else f"{module}.{what}")
     return found
 
