@@ -88,6 +88,14 @@ def with_public_bases(_app, _name, _obj, _options, bases):
             ]
 
 
+def without_constructors_that_nobody_calls(_app, what, name, _obj, _options, signature, _returned):
+    """Show a class without arguments where the page says so, and those of errors once, with their base."""
+    is_error = what == "exception" and name != "scverse_backends.exceptions.BackendError"
+    return ("", None) if is_error or (what == "class" and signature == "()") else None
+
+
 def setup(app):
+    # The first answer counts, and sphinx-autodoc-typehints answers with the priority 500.
+    app.connect("autodoc-process-signature", without_constructors_that_nobody_calls, priority=400)
     # sphinx-autodoc-typehints makes text of the bases with the priority 500.
     app.connect("autodoc-process-bases", with_public_bases, priority=400)
