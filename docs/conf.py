@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from importlib.metadata import metadata
+
+from docutils import nodes
 
 _package = metadata("scverse-backends")
 _year = "2026"
@@ -94,7 +97,15 @@ def without_constructors_that_nobody_calls(_app, what, name, _obj, _options, sig
     return ("", None) if is_error or (what == "class" and signature == "()") else None
 
 
+def mark_printed_tables(_app, doctree, _docname):
+    """Give tables that were printed as text a class, since they must not wrap as messages do."""
+    for block in doctree.findall(nodes.literal_block):
+        if re.search(r"^-{2,}(?:  -{2,})+$", block.astext(), re.MULTILINE):
+            block["classes"].append("printed-table")
+
+
 def setup(app):
+    app.connect("doctree-resolved", mark_printed_tables)
     # The first answer counts, and sphinx-autodoc-typehints answers with the priority 500.
     app.connect("autodoc-process-signature", without_constructors_that_nobody_calls, priority=400)
     # sphinx-autodoc-typehints makes text of the bases with the priority 500.
