@@ -100,7 +100,7 @@ def without_constructors_that_nobody_calls(_app, what, name, _obj, _options, sig
 def mark_printed_tables(_app, doctree, _docname):
     """Give tables that were printed as text a class, since they must not wrap as messages do."""
     for block in doctree.findall(nodes.literal_block):
-        if re.search(r"^-{2,}(?:  -{2,})+$", block.astext(), re.MULTILINE):
+        if re.search(r"^ *-{2,}(?:  -{2,})+$", block.astext(), re.MULTILINE):
             block["classes"].append("printed-table")
 
 
