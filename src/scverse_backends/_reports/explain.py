@@ -162,6 +162,4 @@ def _why_not(candidate: Candidate) -> str:
     """Return why a backend is passed over, without its name, which stands beside it."""
     if candidate.problem is None:
         return candidate.reason
-    begin = f"Backend {candidate.name!r} "
-    said = str(candidate.problem).partition("\n")[0]
-    return said.removeprefix(begin) if said.startswith(begin) else f"{candidate.reason} ({said})"
+    return str(candidate.problem).partition("\n")[0].removeprefix(f"Backend {candidate.name!r} ")
