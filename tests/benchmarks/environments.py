@@ -78,7 +78,7 @@ def environment(name: str, base: str, *, source: str | None = None) -> str:
         install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *requirements]
         built = subprocess.run(install, capture_output=True, text=True, check=False) if requirements else None
         if built is not None and built.returncode != 0:
-            raise Unavailable(f"not measured: {' '.join(requirements)} could not be installed here")
+            raise Unavailable("not measured, since it could not be installed here")
         if subprocess.run(proof, capture_output=True, check=False).returncode != 0:
             raise Unavailable(f"not measured: {PROVES[name]} cannot be imported")
     return str(python)
