@@ -17,30 +17,21 @@ if TYPE_CHECKING:
 
 
 class Kind:
-    """One kind of function.
-
-    Parameters
-    ----------
-    name
-        What a person calls it.
-    flag
-        The flag of its code. :mod:`inspect` looks at nothing else, and the interpreter does not look at it.
-    predicate
-        Name of the function of :mod:`inspect` that knows it.
-    result
-        The type of what a call returns.
-    drive
-        Runs its body step by step.
-    """
+    """One kind of function."""
 
     __slots__ = ("drive", "flag", "name", "predicate", "result")
 
     def __init__(self, name: str, flag: int, predicate: str, result: type, drive: Drive) -> None:
         self.name = name
+        """What a person calls it."""
         self.flag = flag
+        """The flag of its code. :mod:`inspect` looks at nothing else, and the interpreter does not look at it."""
         self.predicate = predicate
+        """Name of the function of :mod:`inspect` that knows it."""
         self.result = result
+        """The type of what a call returns."""
         self.drive = drive
+        """Runs its body step by step."""
 
 
 GENERATOR = Kind("a generator function", 0x20, "isgeneratorfunction", GeneratorType, drive_generator)
@@ -49,8 +40,6 @@ ASYNC_GENERATOR = Kind(
     "an async generator function", 0x200, "isasyncgenfunction", AsyncGeneratorType, drive_async_generator
 )
 KINDS = (COROUTINE, GENERATOR, ASYNC_GENERATOR)
-
-_FLAGS = GENERATOR.flag | COROUTINE.flag | ASYNC_GENERATOR.flag
 
 
 def kind_of(function: Any) -> Kind | None:
@@ -61,13 +50,7 @@ def kind_of(function: Any) -> Kind | None:
 
 
 def innermost_kind(function: Any) -> Kind | None:
-    """Return what kind of function stands inside all decorators.
-
-    Raises
-    ------
-    ValueError
-        If it claims to wrap itself.
-    """
+    """Return what kind of function stands inside all decorators; a ``ValueError`` if it claims to wrap itself."""
     import inspect
 
     return kind_of(inspect.unwrap(function))
@@ -75,8 +58,6 @@ def innermost_kind(function: Any) -> Kind | None:
 
 def driver_for(function: Callable[..., Any]) -> Drive | None:
     """Return what drives a function's result, ``None`` for a function whose body runs when it is called."""
-    if type(function) is FunctionType and not function.__code__.co_flags & _FLAGS and not function.__dict__:
-        return None  # Nearly every function, told without asking three times.
     kind = kind_of(function)
     if kind is not None:
         return kind.drive
