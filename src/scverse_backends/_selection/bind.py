@@ -78,7 +78,7 @@ class BoundFunction:
         self._options = options
         self._running = running
         self._home = home
-        self._bound_in = here if here is not None else State()
+        self._bound_in = here or State()
         self._drive = driver_for(function)
         if inspect.iscoroutinefunction(function):
             inspect.markcoroutinefunction(self)

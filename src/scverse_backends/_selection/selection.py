@@ -65,16 +65,16 @@ class Selection:
     )
 
     def __init__(self, host_name: str, resolve: Callable[..., Choice]) -> None:
-        self.base: State = State()
+        self.base = State()
         """What is in force outside every scope; its ``choice`` is the process-wide one, ``None`` where a call has to
         take the long way to find it. The only state that is ever changed in place."""
         self.variable: ContextVar[State] = ContextVar(f"{host_name} backend", default=self.base)
         self.current: Callable[[], State] = self.variable.get
         """Returns what is in force in this context; bound once, since every call asks."""
-        self.idle: bool = False
-        self.source: str = "default"
-        self.variable_name: str = environment_variable(host_name)
-        self.resolve: Callable[..., Choice] = resolve
+        self.idle = False
+        self.source = "default"
+        self.variable_name = environment_variable(host_name)
+        self.resolve = resolve
         """Turns what a user wrote into a choice."""
         self.changes: object = object()
         """Another object after each change of a context's scopes, so that a call can tell whether its body made any.
@@ -95,21 +95,12 @@ class Selection:
     # -- reading -----------------------------------------------------------------------------------------------------
 
     def effective(self) -> tuple[Choice, str]:
-        """Return the selection in force and which rule chose it.
-
-        Raises
-        ------
-        BackendError
-            If the environment variable names a backend that cannot be used.
-        """
+        """Return the selection in force and which rule chose it."""
         state = self.variable.get()
         if state is not self.base and state.choice is not None:
             return state.choice, state.source
-        return self.process_choice(), self.source
-
-    def process_choice(self) -> Choice:
-        """Return the selection outside every scope."""
-        return self._process or self._settle_environment()
+        choice = self._process or self._settle_environment()
+        return choice, self.source
 
     def fallback(self) -> Any:
         """Return the fallback policy in force."""

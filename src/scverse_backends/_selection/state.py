@@ -23,8 +23,8 @@ class Choice:
     __slots__ = ("is_order", "names")
 
     def __init__(self, names: tuple[str, ...], *, is_order: bool = False) -> None:
-        self.names: tuple[str, ...] = names
-        self.is_order: bool = is_order
+        self.names = names
+        self.is_order = is_order
 
     @property
     def reading(self) -> str | tuple[str, ...]:
@@ -83,7 +83,7 @@ class Options:
     __slots__ = ("by_backend", "carried")
 
     def __init__(self, by_backend: Mapping[str, Mapping[str, Any]]) -> None:
-        self.by_backend: Mapping[str, Mapping[str, Any]] = by_backend
+        self.by_backend = by_backend
         """Canonical name of a backend, to names and values of its options."""
         self.carried = False
         """Whether a function was bound that takes them along."""
@@ -105,13 +105,12 @@ class Scope:
         options: Options | None = None,
         source: str = "scope",
     ) -> None:
-        self.owner: object = owner
+        self.owner = owner
         """An :class:`Opening` where a ``with`` block was entered, and else any object of its own."""
-        self.choice: Choice | None = choice
-        self.fallback: str | None = fallback
-        self.options: Options | None = options
-        """Defaults for options of backends, by backend."""
-        self.source: str = source
+        self.choice = choice
+        self.fallback = fallback
+        self.options = options
+        self.source = source
         """Which rule made the choice, where no block and no call did."""
 
 
@@ -127,11 +126,11 @@ class State:
         traces: tuple[Any, ...] = (),
         depth: int = 0,
     ) -> None:
-        self.scopes: tuple[Scope, ...] = scopes
-        self.running: tuple[tuple[str, str], ...] = running
+        self.scopes = scopes
+        self.running = running
         """The implementations that are running, each as backend and function."""
-        self.traces: tuple[Any, ...] = traces
-        self.depth: int = depth
+        self.traces = traces
+        self.depth = depth
         """How many traced calls are running."""
         chosen = (scope.choice for scope in reversed(scopes) if scope.choice is not None)
         self.choice: Choice | None = next(chosen, None)
@@ -167,12 +166,9 @@ class State:
 
     def without(self, owner: object) -> State:
         """Return the state without the innermost scope of an owner."""
-        scopes = list(self.scopes)
-        for index in reversed(range(len(scopes))):
-            if scopes[index].owner is owner:
-                del scopes[index]
-                break
-        return State(tuple(scopes), self.running, self.traces, self.depth)
+        owned = next((scope for scope in reversed(self.scopes) if scope.owner is owner), None)
+        scopes = tuple(scope for scope in self.scopes if scope is not owned)
+        return State(scopes, self.running, self.traces, self.depth)
 
     def reassigned(self, *, choice: Choice | None = None, fallback: str | None = None) -> State:
         """Return the state after an assignment inside the innermost scope."""

@@ -17,7 +17,7 @@ from scverse_backends._selection.state import Opening
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterable
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
     from contextvars import ContextVar, Token
     from typing import Any
 
@@ -35,6 +35,7 @@ class Steps:
         self._variable = variable
         self._start = self._state = state
         self._opened: tuple[Opening, ...] = ()
+        """The blocks that the body is in."""
         self._ended = ended
 
     def ended(self, error: BaseException | None = None) -> None:
@@ -54,14 +55,9 @@ class Steps:
         self._variable.reset(self._token)
         if after is not self._state:
             self._state = after
-            self._opened = tuple(self._openings(after))
-
-    def _openings(self, state: State) -> Iterable[Opening]:
-        """Yield the openings of the blocks that the body is in."""
-        outside = {scope.owner for scope in self._start.scopes}
-        for scope in state.scopes:
-            if isinstance(scope.owner, Opening) and scope.owner not in outside:
-                yield scope.owner
+            outside = {scope.owner for scope in self._start.scopes}
+            owners = (scope.owner for scope in after.scopes)
+            self._opened = tuple(one for one in owners if isinstance(one, Opening) and one not in outside)
 
 
 # -- generators --------------------------------------------------------------------------------------------------------

@@ -47,20 +47,7 @@ class Call:
         Type and text of what it raised, or ``None``. The exception itself would keep the arguments alive.
     """
 
-    __slots__ = (
-        "depth",
-        "distribution",
-        "exception",
-        "executed",
-        "function",
-        "options",
-        "reason",
-        "requested",
-        "seconds",
-        "source",
-        "version",
-    )
-    __match_args__: tuple[str, ...] = (
+    __slots__ = __match_args__ = (
         "function",
         "requested",
         "source",
@@ -109,10 +96,11 @@ class Recording:
 
     def asks_for(self, requested: object, source: str | None) -> None:
         """Note what is selected, which may turn out to be nothing that can run."""
-        names: tuple[str, ...] | str | None = None if requested is None else str(requested)
         if isinstance(requested, (list, tuple)):
-            names = tuple(map(str, requested))  # pyright: ignore[reportUnknownArgumentType,reportUnknownVariableType]  # foreign.
-        self.call.requested, self.call.source = names, None if requested is None else source
+            self.call.requested = tuple(map(str, requested))  # pyright: ignore[reportUnknownArgumentType,reportUnknownVariableType]  # foreign.
+        elif requested is not None:
+            self.call.requested = str(requested)
+        self.call.source = None if requested is None else source
 
     def runs(
         self, executed: str, reason: str, distribution: str | None, version: str | None, options: Mapping[str, object]
@@ -126,10 +114,7 @@ class Recording:
     def end(self, error: BaseException | None, *values: object) -> None:
         """Note how the call ended; where a trace wants that, once an accelerator has computed these values.
 
-        Raises
-        ------
-        Exception
-            What an accelerator says only then.
+        What the accelerator raises only then is raised here.
         """
         try:
             if self._synchronize and error is None:
