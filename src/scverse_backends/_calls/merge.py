@@ -10,18 +10,12 @@ from inspect import Signature
 from weakref import ref
 
 from scverse_backends._discovery.exports import MISSING, exported, exported_if_loaded
-from scverse_backends._docstrings.read import parameter_docs
 from scverse_backends._docstrings.remove import remove_options, remove_second_backend
 from scverse_backends._docstrings.splice import Offer, Option, add_options
-from scverse_backends._foundation.foreign import describe_error
+from scverse_backends._foundation.foreign import describe_error, safely
 from scverse_backends._foundation.labels import BACKEND_PARAMETER, CPU, did_you_mean, listing, suggestions
 from scverse_backends._signatures.arguments import Placeholder
-from scverse_backends._signatures.merged import (
-    contributions,
-    merged_options,
-    merged_parameters,
-    with_parameters,
-)
+from scverse_backends._signatures.merged import contributions, merged_options, merged_parameters, with_parameters
 from scverse_backends._signatures.shown import MergedSignature
 from scverse_backends.exceptions import BackendLoadWarning
 
@@ -130,15 +124,9 @@ class Merger:
                 except KeyboardInterrupt:
                     raise
                 except BaseException as error:  # noqa: BLE001 - foreign code; one function's options are lost.
-                    problems.append(
-                        BackendLoadWarning(
-                            f"Backend {backend.name!r} could not provide {record.attribute!r}: "
-                            f"{describe_error(error)}.",
-                            backend=backend.name,
-                            distribution=backend.distribution,
-                            function=record.name,
-                        )
-                    )
+                    text = f"Backend {backend.name!r} could not provide {record.attribute!r}: {describe_error(error)}."
+                    about = {"backend": backend.name, "distribution": backend.distribution, "function": record.name}
+                    problems.append(BackendLoadWarning(text, **about))
                     continue
                 if implementation is not MISSING:
                     self._publish(record, {backend.name: (backend, _read(record, backend, implementation))})
@@ -160,14 +148,7 @@ class Merger:
     def unexpected(self, record: Dispatched, keyword: str, ran: str, plain: str) -> str | None:
         """Say who would know a keyword that what ran does not, and which one may have been meant.
 
-        Parameters
-        ----------
-        record, keyword
-            The function, and the keyword that it was given.
-        ran
-            The backend that the call ran on, ``"cpu"`` for the host.
-        plain
-            What Python says, which on some versions has a suggestion of its own.
+        What Python says itself (`plain`) has a suggestion of its own on some versions.
         """
         where = "the host implementation" if ran == CPU else f"backend {ran!r}"
         offers = [(option.name, name) for name, found in sorted(record.contributions.items()) for option in found]
@@ -226,12 +207,9 @@ class Merger:
 
 def _read(record: Dispatched, backend: Backend, implementation: Any) -> tuple[Contribution, ...]:
     """Return what an implementation adds; a foreign attribute that misbehaves loses only this function's merge."""
-    try:
-        return contributions(backend.name, record.host_names(), implementation, parameter_docs, record.old_names)
-    except KeyboardInterrupt:
-        raise
-    except BaseException:  # noqa: BLE001 - foreign code.
-        return ()
+    host, hidden = record.host_names(), record.old_names
+    read: tuple[Contribution, ...] = safely(lambda: contributions(backend.name, host, implementation, hidden), ())
+    return read
 
 
 # -- writing ----------------------------------------------------------------------------------------------------------
@@ -244,7 +222,10 @@ def _write(record: Dispatched) -> None:
     if unsettled != record.unsettled:
         record.unsettled = unsettled
         record.forget_plans()
-    options = _options(record)
+    options = [
+        Option(name, tuple(Offer(c.provider, c.type, c.description, c.shown_default) for c in offers))
+        for name, offers in merged_options(record.contributions).items()
+    ]
     for function in record.chain():
         written = next((one for one in record.written if one.function() is function), None)
         if written is None:
@@ -289,8 +270,8 @@ def _write_signature(function: Any, written: Written, record: Dispatched) -> Non
     if isinstance(shown, MergedSignature):
         signature: Signature = record.merged_signature()
     elif isinstance(shown, Signature) and "backend" in shown.parameters:
-        before = written.signature_before if any(shown is one for one in written.signatures) else None
-        before = shown if before is None else before
+        ours = any(shown is one for one in written.signatures)
+        before = written.signature_before if ours and written.signature_before is not None else shown
         signature = with_parameters(before, merged_parameters(record.contributions))
         written.signature_before, written.signatures = before, (shown, signature)
     else:
@@ -300,13 +281,3 @@ def _write_signature(function: Any, written: Written, record: Dispatched) -> Non
     except Exception:  # noqa: BLE001 - as above.
         return
     written.signatures = (signature,)
-
-
-def _options(record: Dispatched) -> list[Option]:
-    return [
-        Option(
-            name,
-            tuple(Offer(c.provider, c.type, c.description, c.shown_default) for c in offers),
-        )
-        for name, offers in merged_options(record.contributions).items()
-    ]

@@ -10,7 +10,8 @@ import inspect
 from functools import partial
 from inspect import Parameter, Signature
 
-from scverse_backends._foundation.foreign import in_a_line
+from scverse_backends._docstrings.read import parameter_docs
+from scverse_backends._foundation.foreign import in_a_line, safely
 from scverse_backends._foundation.labels import BACKEND_PARAMETER
 from scverse_backends._signatures.accepted import implementation_signature
 from scverse_backends._signatures.arguments import Names, Placeholder
@@ -20,7 +21,7 @@ from scverse_backends._signatures.shown import BACKEND_ANNOTATION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
 
@@ -66,38 +67,20 @@ class Contribution:
 
 
 def contributions(
-    provider: str,
-    host: Names,
-    implementation: Any,
-    docs: Callable[[object], Mapping[str, Any]],
-    hidden: Iterable[str] = (),
+    provider: str, host: Names, implementation: Any, hidden: frozenset[str] = frozenset()
 ) -> tuple[Contribution, ...]:
-    """Return the options that an implementation adds to the host's.
-
-    Parameters
-    ----------
-    provider
-        Canonical name of the backend.
-    host
-        What the host function accepts.
-    implementation
-        The backend's function.
-    docs
-        Reads a docstring: parameter name to its type and description.
-    hidden
-        Old names of host parameters, which are neither merged nor documented.
-    """
+    """Return the options that a backend's implementation adds to the host's; not old names of host parameters."""
     signature = implementation_signature(implementation)
     if signature is None:
         return ()
-    added = backend_only(host, Names(signature.parameters.values())) - frozenset(hidden)
+    added = backend_only(host, Names(signature.parameters.values())) - hidden
     if not added:
         return ()
-    described = docs(documentation(implementation))
+    described = parameter_docs(documentation(implementation))
     if isinstance(implementation, type):
         # The options of a class stand in its own docstring or in that of its constructor.
         constructor = implementation.__init__  # type: ignore[misc]  # it is read, not called.
-        described = {**docs(documentation(constructor)), **described}
+        described = {**parameter_docs(documentation(constructor)), **described}
     found: list[Contribution] = []
     for name, parameter in signature.parameters.items():
         if name in added:
@@ -119,13 +102,7 @@ def contributions(
 
 def _printable(value: Any, otherwise: Any) -> Any:
     """Return a value that ``help()`` can show: a foreign ``__repr__`` may raise anything."""
-    try:
-        repr(value)
-    except KeyboardInterrupt:
-        raise
-    except BaseException:  # noqa: BLE001 - foreign __repr__.
-        return otherwise
-    return value
+    return otherwise if safely(lambda: repr(value)) is None else value
 
 
 def documentation(implementation: Any) -> object:
@@ -181,12 +158,7 @@ def merged_options(found: Mapping[str, tuple[Contribution, ...]]) -> dict[str, l
 def merged_parameters(found: Mapping[str, tuple[Contribution, ...]]) -> list[Parameter]:
     """Return the keyword-only parameters that backends add."""
     return [
-        Parameter(
-            name,
-            Parameter.KEYWORD_ONLY,
-            default=_merged_default(offers),
-            annotation=_merged_annotation(offers),
-        )
+        Parameter(name, Parameter.KEYWORD_ONLY, default=_merged_default(offers), annotation=_merged_annotation(offers))
         for name, offers in merged_options(found).items()
     ]
 
