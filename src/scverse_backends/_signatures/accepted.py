@@ -11,7 +11,9 @@ import sys
 from inspect import Parameter, Signature
 from types import FunctionType, MethodType
 
+from scverse_backends._foundation.foreign import safely
 from scverse_backends._foundation.labels import BACKEND_PARAMETER
+from scverse_backends._signatures.arguments import BY_KEYWORD, POSITIONAL
 from scverse_backends._signatures.shown import MergedSignature
 
 TYPE_CHECKING = False
@@ -21,13 +23,7 @@ if TYPE_CHECKING:
 
 
 def signature_of(function: Callable[..., Any]) -> Signature:
-    """Return a function's signature, also where its annotations cannot be evaluated yet.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the function cannot be inspected.
-    """
+    """Return a function's signature, also where its annotations cannot be evaluated yet."""
     try:
         return inspect.signature(function)
     except NameError:
@@ -40,18 +36,17 @@ def signature_of(function: Callable[..., Any]) -> Signature:
 
 def implementation_signature(implementation: Any) -> Signature | None:
     """Return what a backend's function accepts, ``None`` where that cannot be found out."""
-    try:
+
+    def read() -> Signature | None:
         # First, since it does not go in circles.
         shown = signature_of(implementation)
         signature = shown if _layer(implementation) is None else _accepted(implementation)
-        # A foreign signature object may lie about what it holds.
         held = signature.parameters.values()
         # A foreign signature may hold what its annotation denies.
         return signature if all(isinstance(p, Parameter) for p in held) else None  # pyright: ignore[reportUnnecessaryIsInstance]
-    except KeyboardInterrupt:
-        raise
-    except BaseException:  # noqa: BLE001 - foreign code; the implementation is then called as the host is.
-        return None
+
+    found: Signature | None = safely(read)
+    return found
 
 
 def only_passes_on(function: Any, goal: Any) -> bool:
@@ -71,16 +66,8 @@ def only_passes_on(function: Any, goal: Any) -> bool:
 class _Layer:
     """One function around another, with its own parameters.
 
-    Parameters
-    ----------
-    function
-        What a call runs.
-    wrapped
-        What it wraps.
-    bound
-        Whether its first argument is an object that no caller gives.
-    wraps_methods
-        Whether what it wraps may be given that object too.
+    The first argument of a ``bound`` one is an object that no caller gives. If it ``wraps_methods``, what it wraps may
+    be given that object too.
     """
 
     __slots__ = ("_own", "_self", "_wraps_methods", "wrapped")
@@ -118,8 +105,8 @@ class _Layer:
 
     def _aligned(self, inner: list[Parameter]) -> int:
         """Return how many positional arguments mean the same to both."""
-        theirs = [parameter for parameter in inner if parameter.kind in _POSITIONAL]
-        mine = [parameter for parameter in self._own if parameter.kind in _POSITIONAL]
+        theirs = [parameter for parameter in inner if parameter.kind in POSITIONAL]
+        mine = [parameter for parameter in self._own if parameter.kind in POSITIONAL]
         names = {parameter.name for parameter in inner}
         for index, (one, other) in enumerate(zip(mine, theirs, strict=False)):
             # What has no default and bears a name of its own is passed on under another name.
@@ -141,24 +128,20 @@ class _Layer:
         found: list[Parameter] = []
         for index, parameter in enumerate(inner):
             mine = own.pop(parameter.name, None)
-            if mine is not None and mine.kind in _NAMED:
+            if mine is not None and mine.kind in BY_KEYWORD:
                 parameter = parameter.replace(kind=mine.kind, default=mine.default)  # noqa: PLW2901 - its own word.
             if parameter.kind is Parameter.POSITIONAL_OR_KEYWORD and index >= aligned:
                 parameter = parameter.replace(kind=Parameter.KEYWORD_ONLY)  # noqa: PLW2901 - as above.
             found.append(parameter)
         for parameter in own.values():
             # What has no default bears another name for what the wrapped function calls differently.
-            is_option = parameter.default is not Parameter.empty and parameter.kind in _NAMED[by_position:]
+            is_option = parameter.default is not Parameter.empty and parameter.kind in BY_KEYWORD[by_position:]
             if (is_option or parameter.kind is Parameter.KEYWORD_ONLY) and parameter.name != BACKEND_PARAMETER:
                 found.append(parameter.replace(kind=Parameter.KEYWORD_ONLY))
         try:
             return Signature(sorted(found, key=lambda parameter: parameter.kind))
         except ValueError:  # A default before a parameter without one: no call says which of the two is right.
             return Signature(inner)
-
-
-_POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
-_NAMED = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
 
 
 def _layer(function: Any) -> _Layer | None:
@@ -173,12 +156,7 @@ def _layer(function: Any) -> _Layer | None:
         return _Layer(function, wrapped)
     if type(function) is MethodType:
         return _Layer(_called(function.__func__), wrapped, bound=True, wraps_methods=True)
-    return _Layer(_called(_call_of(function)), wrapped, bound=True)
-
-
-def _call_of(instance: object) -> Any:
-    """Return the method of its class that an object is called by."""
-    return inspect.getattr_static(type(instance), "__call__", None)
+    return _Layer(_called(inspect.getattr_static(type(function), "__call__", None)), wrapped, bound=True)
 
 
 def _called(function: Any) -> Any:

@@ -11,10 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
-_POSITIONAL_ONLY = Parameter.POSITIONAL_ONLY
-_POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
-_BY_KEYWORD = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
-_EMPTY = Parameter.empty
+POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+BY_KEYWORD = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
 
 
 class Placeholder:
@@ -45,12 +43,12 @@ class Names:
 
     def __init__(self, parameters: Iterable[Parameter]) -> None:
         named = [p for p in parameters if p.kind not in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)]
-        self.positional = tuple(p.name for p in named if p.kind in _POSITIONAL)
-        self.positional_only = tuple(p.name for p in named if p.kind is _POSITIONAL_ONLY)
+        self.positional = tuple(p.name for p in named if p.kind in POSITIONAL)
+        self.positional_only = tuple(p.name for p in named if p.kind is Parameter.POSITIONAL_ONLY)
         self.keyword_only = tuple(p.name for p in named if p.kind is Parameter.KEYWORD_ONLY)
-        self.by_keyword = frozenset(p.name for p in named if p.kind in _BY_KEYWORD)
-        self.defaults: dict[str, Any] = {p.name: p.default for p in named if p.default is not _EMPTY}
-        self.required = tuple(p.name for p in named if p.default is _EMPTY)
+        self.by_keyword = frozenset(p.name for p in named if p.kind in BY_KEYWORD)
+        self.defaults: dict[str, Any] = {p.name: p.default for p in named if p.default is not Parameter.empty}
+        self.required = tuple(p.name for p in named if p.default is Parameter.empty)
         self.takes_any = any(p.kind is Parameter.VAR_KEYWORD for p in parameters)
 
     @property
@@ -86,13 +84,9 @@ def bind(
 ) -> Given:
     """Sort the arguments of a call by name, as Python does when it calls a function of the merged signature.
 
-    What `is_unset` says counts as not given, where no side takes it as an argument of its own. Who constructs an object
-    calls a method, whose ``self`` Python counts in its errors.
-
-    Raises
-    ------
-    InvalidCall
-        As a plain call of the host function would, and in its words.
+    A wrong call raises :class:`InvalidCall`, in the words of a plain call of the host function. What `is_unset` says
+    counts as not given, where no side takes it as an argument of its own. A call that `constructs` an object runs a
+    method, whose ``self`` Python counts in its errors.
     """
     given = Given()
     valid = len(args) <= len(host.positional)
