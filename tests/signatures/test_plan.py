@@ -11,7 +11,7 @@ import pytest
 
 from scverse_backends._signatures.arguments import InvalidCall, Names, bind
 from scverse_backends._signatures.plan import NO_PLAN, Plan
-from scverse_backends._signatures.router import backend_only, compile_router
+from scverse_backends._signatures.router import Router, backend_only
 
 
 def given_all(name: str, value: Any) -> bool:
@@ -30,7 +30,7 @@ class Engine:
 
 def plan_for(implementation: Any, host: Any = lambda x: x, *, can_run: Any = None, adapter: Any = None) -> Plan:
     backend = types.SimpleNamespace(name="fast", adapter=adapter)
-    router = compile_router("f", "fast", names(host), inspect.signature(implementation), {})
+    router = Router("f", "fast", names(host), names(implementation), {})
     return Plan(
         backend=backend, attribute="f", key=("fast", "f"), implementation=implementation, can_run=can_run, router=router
     )
@@ -92,7 +92,6 @@ def test_nothing_is_forwarded_unseen_where_somebody_has_to_be_asked() -> None:
     plan = plan_for(lambda x: x, can_run=lambda x: True)
     assert plan.aligned == -1
     assert plan.exact is not plan.implementation
-    assert compile_router("f", "fast", names(lambda x: x), None, {}) is None
 
 
 def _wrapping(function: Any) -> Any:

@@ -6,6 +6,7 @@ import sys
 from _weakref import ref  # The built-in that `weakref` has it from, and which costs a millisecond less to import.
 from types import FunctionType
 
+from scverse_backends._foundation.foreign import safely
 from scverse_backends._foundation.labels import BACKEND_PARAMETER
 from scverse_backends._signatures.plan import NO_PLAN
 from scverse_backends._signatures.shown import BACKEND_ANNOTATION, MergedSignature
@@ -80,6 +81,7 @@ class Dispatched:
         self.pinned: Mapping[object, Plan] = NOTHING
         """The plans of the last calls that said ``backend=``, by what they said. Only ever a cache."""
         self.plans: Mapping[Backend, Plan] = NOTHING
+        """The plan for the latest implementation of each backend."""
         self.contributions: Mapping[str, tuple[Contribution, ...]] = NOTHING
         """The options that backends add, by backend. Replaced, never changed in place."""
         self.sources: Mapping[str, Backend] = NOTHING
@@ -165,10 +167,6 @@ class Dispatched:
     def keeps_plans(self) -> bool:
         """Whether what was decided for one call holds for the next: its arguments reach a backend as they are."""
         return self.drive is None and self.own_backend is None
-
-    def keep_plan(self, plan: Plan) -> None:
-        """Keep the plan for the backend's latest implementation."""
-        self.plans = {**self.plans, plan.backend: plan}
 
     def forget_plans(self) -> None:
         """Compile anew from now on: a backend came or went."""
@@ -260,16 +258,15 @@ class Dispatched:
 
         Host decorators may stand outside ours; the module's attribute leads to ours through ``__wrapped__``.
         """
-        return next(self.chain(), self.function)
+        return next(iter(self.chain()), self.function)
 
-    def chain(self) -> Iterator[Any]:
-        """Yield the functions from the public one down to our own wrapper, which comes last."""
+    def chain(self) -> list[Any]:
+        """Return the functions from the public one down to our own wrapper, which comes last."""
         wrapper = self.wrapper_ref()
         if wrapper is None:
-            return
-        seen = _found_in_module(wrapper)
-        path = list(_unwrapped(seen, wrapper)) if seen is not None else []
-        yield from path or [wrapper]
+            return []
+        path = _wrapped(_found_in_module(wrapper), wrapper)
+        return path if path and path[-1] is wrapper else [wrapper]
 
     def is_being_defined(self) -> bool:
         """Whether its module is still being imported and does not show it yet: decorators may still come."""
@@ -277,11 +274,11 @@ class Dispatched:
         module = sys.modules.get(getattr(wrapper, "__module__", None) or "")
         if not getattr(getattr(module, "__spec__", None), "_initializing", False):
             return False
-        return next(_unwrapped(_found_in_module(wrapper), wrapper), None) is None
+        return not leads_to(_found_in_module(wrapper), wrapper)
 
     def codes(self) -> Iterator[CodeType]:
         """Yield the code of the functions along the whole chain, the host's own last."""
-        for function in (*self.chain(), *_all_wrapped(self.function)):
+        for function in (*self.chain(), *_wrapped(self.function)):
             code = getattr(function, "__code__", None)
             if code is None and callable(function):
                 # A decorator may also be an object, whose class says what a call runs.
@@ -302,33 +299,18 @@ def _found_in_module(wrapper: Any) -> Any:
     return found
 
 
-def _unwrapped(function: Any, goal: Any) -> Iterator[Any]:
-    """Yield a function and what it wraps, down to ``goal``; nothing if it does not lead there."""
+def _wrapped(function: Any, goal: Any = None) -> list[Any]:
+    """Return a function and all that it wraps, one in the other, no further than ``goal``."""
     path: list[Any] = []
     while function is not None and not any(function is one for one in path):
         path.append(function)
-        if function is goal:
-            yield from path
-            return
-        function = getattr(function, "__wrapped__", None)
-
-
-def _all_wrapped(function: Any) -> Iterator[Any]:
-    path: list[Any] = []
-    while function is not None and not any(function is one for one in path):
-        path.append(function)
-        function = getattr(function, "__wrapped__", None)
-    yield from path
+        function = getattr(function, "__wrapped__", None) if function is not goal else None
+    return path
 
 
 def leads_to(function: Any, goal: Any) -> bool:
-    """Whether a function is another, or wraps it at some depth."""
-    try:
-        return any(one is goal for one in _all_wrapped(function))
-    except KeyboardInterrupt:
-        raise
-    except BaseException:  # noqa: BLE001 - a foreign ``__wrapped__``.
-        return False
+    """Whether a function is another, or wraps it at some depth. A foreign ``__wrapped__`` may raise."""
+    return bool(safely(lambda: any(one is goal for one in _wrapped(function, goal)), otherwise=False))
 
 
 # -- those that are alive ----------------------------------------------------------------------------------------------

@@ -10,14 +10,13 @@ from scverse_backends._foundation.foreign import CallError, describe_error
 from scverse_backends._foundation.labels import CPU, listing
 from scverse_backends._selection.state import Entered
 from scverse_backends._signatures.accepted import implementation_signature
-from scverse_backends._signatures.arguments import InvalidCall, bind
+from scverse_backends._signatures.arguments import InvalidCall, Names, bind
 from scverse_backends._signatures.plan import Plan
-from scverse_backends._signatures.router import Arranged, compile_router
-from scverse_backends.exceptions import BackendContractError, BackendLoadError
+from scverse_backends._signatures.router import Arranged, Router
+from scverse_backends.exceptions import BackendContractError, BackendError, BackendLoadError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from contextvars import ContextVar
     from typing import Any
 
@@ -47,45 +46,12 @@ class Implementations:
             return None
         plan = record.plans.get(backend)
         if plan is None or not plan.is_for(implementation):
-            self._check_rivals(record, backend)
-            self._check_export(record, backend, implementation)
+            self._check(record, backend, implementation)
             # First, since a plan depends on what is merged.
             self._merger.merge(record, backend, implementation)
             plan = self._compile(record, backend, implementation)
-            record.keep_plan(plan)
+            record.plans = {**record.plans, backend: plan}
         return plan
-
-    def _check_rivals(self, record: Dispatched, backend: Backend) -> None:
-        """Refuse to run a backend's function where two host functions look for it: it can be meant for one only."""
-        rivals = self._merger.rivals(record)
-        if rivals:
-            raise BackendContractError(
-                f"Two functions of {self._host} look for {record.attribute!r} in backends: {record.place} and "
-                f"{rivals[0].place}. Backend {backend.name!r} has one function of that name, meant for either. "
-                f"Use backend='cpu', and ask the authors of {self._host} to give one of the two another name: "
-                f"@backend_dispatch(name=...).",
-                host=self._host,
-                backend=backend.name,
-                distribution=backend.distribution,
-                function=record.name,
-            )
-
-    def _check_export(self, record: Dispatched, backend: Backend, implementation: Any) -> None:
-        if record.is_class:
-            fits = isinstance(implementation, type) and implementation is not record.wrapper_ref()
-            wanted = "a class of its own"
-        else:
-            fits = callable(implementation)
-            wanted = "a callable"
-        if not fits:
-            raise BackendContractError(
-                f"Backend {backend.name!r} breaks its contract: its {record.attribute!r} is not {wanted} but "
-                f"{_kind_of(record, implementation)}. Use backend='cpu' and tell the backend's authors.",
-                host=self._host,
-                backend=backend.name,
-                distribution=backend.distribution,
-                function=record.name,
-            )
 
     def _export(self, record: Dispatched, backend: Backend) -> Any:
         try:
@@ -94,48 +60,64 @@ class Implementations:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            raise BackendLoadError(
+            text = (
                 f"Backend {backend.name!r} could not provide {record.attribute!r}: {describe_error(error)}. "
-                f"Repair or reinstall it, or use backend='cpu'.",
-                host=self._host,
-                backend=backend.name,
-                distribution=backend.distribution,
-                function=record.name,
-            ) from error
+                f"Repair or reinstall it, or use backend='cpu'."
+            )
+            raise self._error(BackendLoadError, record, backend, text) from error
+
+    def _check(self, record: Dispatched, backend: Backend, implementation: Any) -> None:
+        rivals = self._merger.rivals(record)
+        if rivals:
+            text = (
+                f"Two functions of {self._host} look for {record.attribute!r} in backends: {record.place} and "
+                f"{rivals[0].place}. Backend {backend.name!r} has one function of that name, meant for either. "
+                f"Use backend='cpu', and ask the authors of {self._host} to give one of the two another name: "
+                f"@backend_dispatch(name=...)."
+            )
+            raise self._error(BackendContractError, record, backend, text)
+        if record.is_class:
+            fits = isinstance(implementation, type) and implementation is not record.wrapper_ref()
+            wanted = "a class of its own"
+        else:
+            fits = callable(implementation)
+            wanted = "a callable"
+        if not fits:
+            text = (
+                f"Backend {backend.name!r} breaks its contract: its {record.attribute!r} is not {wanted} but "
+                f"{_kind_of(record, implementation)}. Use backend='cpu' and tell the backend's authors."
+            )
+            raise self._error(BackendContractError, record, backend, text)
 
     def _compile(self, record: Dispatched, backend: Backend, implementation: Any) -> Plan:
         log.debug("%s: first use of backend %r for %s()", self._host, backend.name, record.name)
-        router = compile_router(
-            record.name,
-            backend.name,
-            record.host_names(),
-            implementation_signature(implementation),
-            record.renamed,
-            record.unsettled,
-        )
+        signature = implementation_signature(implementation)
+        router = None
+        if signature is not None:
+            theirs = Names(signature.parameters.values())
+            router = Router(record.name, backend.name, record.host_names(), theirs, record.renamed, record.unsettled)
+        can_run = can_run_of(implementation)
+        if can_run is not None and not callable(can_run):
+            raise self._broken_can_run(record, backend, f"must be callable, not {type(can_run).__name__}")
         return Plan(
             backend=backend,
             attribute=record.attribute,
             key=(backend.name, record.attribute),
             implementation=implementation,
-            can_run=self._can_run(record, backend, implementation),
+            can_run=can_run,
             router=router,
         )
 
-    def _can_run(self, record: Dispatched, backend: Backend, implementation: Any) -> Callable[..., object] | None:
-        can_run = can_run_of(implementation)
-        if can_run is not None and not callable(can_run):
-            raise self._broken_can_run(record, backend.name, f"must be callable, not {type(can_run).__name__}")
-        checked: Callable[..., object] | None = can_run
-        return checked
+    def _broken_can_run(self, record: Dispatched, backend: Backend, what: str) -> BackendError:
+        text = (
+            f"Backend {backend.name!r} breaks its contract: can_run of {record.attribute!r} {what}. "
+            f"It must return True, False or a sentence. Use backend='cpu' and tell the backend's authors."
+        )
+        return self._error(BackendContractError, record, backend, text)
 
-    def _broken_can_run(self, record: Dispatched, backend: str, what: str) -> BackendContractError:
-        return BackendContractError(
-            f"Backend {backend!r} breaks its contract: can_run of {record.attribute!r} {what}. "
-            f"It must return True, False or a sentence. Use backend='cpu' and tell the backend's authors.",
-            host=self._host,
-            backend=backend,
-            function=record.name,
+    def _error(self, kind: type[BackendError], record: Dispatched, backend: Backend, text: str) -> BackendError:
+        return kind(
+            text, host=self._host, backend=backend.name, distribution=backend.distribution, function=record.name
         )
 
     def arrange(
@@ -165,24 +147,19 @@ class Implementations:
         return arranged
 
     def bind(self, record: Dispatched, plan: Plan | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Given:
-        """Sort the arguments of a call by name.
-
-        Raises
-        ------
-        CallError
-            If no function of the merged signature takes them; says who would know a keyword.
-        """
-        options = plan.router.options if plan is not None and plan.router is not None else frozenset[str]()
+        """Sort the arguments of a call by name; an error says who would know a keyword that nobody here knows."""
+        options = frozenset[str]() if plan is None else plan.options
         try:
             constructs = record.constructor is not None
             unset = record.is_unset
             return bind(record.plain_name, record.host_names(), options, args, kwargs, unset, constructs=constructs)
         except InvalidCall as error:
-            ran = CPU if plan is None else plan.backend.name
-            more = (
-                self._merger.unexpected(record, error.keyword, ran, str(error)) if error.keyword is not None else None
-            )
-            raise CallError(with_more(error, more) if more else str(error)) from None
+            text = str(error)
+            more = None
+            if error.keyword is not None:
+                ran = CPU if plan is None else plan.backend.name
+                more = self._merger.unexpected(record, error.keyword, ran, text)
+            raise CallError(with_more(text, more) if more else text) from None
 
     def declined(self, record: Dispatched, plan: Plan, arranged: Arranged, state: State) -> str | None:
         """Return why an implementation does not run a call, ``None`` where it does."""
@@ -191,16 +168,14 @@ class Implementations:
             return f"lacks {listing(lacking)}"
         if plan.can_run is None:
             return None
-        inner = state.running_also(plan.key)
-        backend = plan.backend.name
         ask = plan.can_run
         try:
-            with Entered(self._variable, inner):
+            with Entered(self._variable, state.running_also(plan.key)):
                 answer: object = ask(*arranged.args, **arranged.kwargs)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            raise self._broken_can_run(record, backend, f"raised {describe_error(error)}") from error
+            raise self._broken_can_run(record, plan.backend, f"raised {describe_error(error)}") from error
         if type(answer).__module__ == "numpy" and type(answer).__name__ in ("bool", "bool_"):
             answer = bool(answer)  # What a condition on an array's properties easily comes to.
         if answer is True:
@@ -209,15 +184,13 @@ class Implementations:
             return _NO_SENTENCE
         if isinstance(answer, str):
             return answer.strip() or _NO_SENTENCE
-        raise self._broken_can_run(record, backend, f"returned {type(answer).__name__}")
+        raise self._broken_can_run(record, plan.backend, f"returned {type(answer).__name__}")
 
 
 def scoped_options_of(plan: Plan, state: State) -> dict[str, Any]:
     """Return the options that scopes give to an implementation, of those that it takes."""
-    if plan.router is None:
-        return {}
     given = state.options.get(plan.backend.name, {})
-    return {name: value for name, value in given.items() if name in plan.router.options}
+    return {name: value for name, value in given.items() if name in plan.options}
 
 
 def can_run_of(implementation: Any) -> Any:
@@ -233,9 +206,8 @@ def can_run_of(implementation: Any) -> Any:
     return getattr(implementation, "can_run", None)
 
 
-def with_more(plain: object, more: str) -> str:
+def with_more(text: str, more: str) -> str:
     """Return Python's own error text and what there is to add."""
-    text = str(plain)
     return f"{text} {more}" if text.endswith("?") else f"{text}. {more}"
 
 

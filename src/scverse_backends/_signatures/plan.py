@@ -107,6 +107,11 @@ class Plan:
         copy.choice, copy.outer, copy.inner = choice, outer, inner
         return copy
 
+    @property
+    def options(self) -> frozenset[str]:
+        """The options that only the implementation has."""
+        return frozenset() if self.router is None else self.router.options
+
     def is_for(self, implementation: Any) -> bool:
         """Whether this plan was made for that very implementation."""
         if implementation is self.implementation:
@@ -123,19 +128,6 @@ def _shows_its_own(implementation: Any) -> bool:
     if type(implementation) is not FunctionType or implementation.__code__.co_flags & _VARARGS:
         return False
     return not {"__wrapped__", "__signature__"}.intersection(vars(implementation))
-
-
-def host_plan(attribute: str, function: Any) -> Plan:
-    """Return the plan of the host's own function: it takes what the host takes."""
-    plan: Plan = object.__new__(Plan)
-    for slot in Plan.__slots__:
-        setattr(plan, slot, None)
-    plan.namespace = {attribute: function}
-    plan.attribute = attribute
-    plan.aligned = 0
-    plan.exact = plan.implementation = function
-    plan.exact_function = _NEVER
-    return plan
 
 
 class _NoPlan(Plan):
@@ -156,3 +148,13 @@ class _NoPlan(Plan):
 
 NO_PLAN: Plan = _NoPlan()
 """Stands for the plan of the last call where there was none."""
+
+
+def host_plan(attribute: str, function: Any) -> Plan:
+    """Return the plan of the host's own function: it takes what the host takes."""
+    plan = _NoPlan()
+    plan.namespace = {attribute: function}
+    plan.attribute = attribute
+    plan.aligned = 0
+    plan.exact = plan.implementation = function
+    return plan

@@ -19,17 +19,15 @@ from __future__ import annotations
 
 from scverse_backends._foundation.foreign import CallError
 from scverse_backends._foundation.labels import BACKEND_PARAMETER
-from scverse_backends._signatures.arguments import Names
 from scverse_backends._signatures.defaults import OMITTED, at_default
 from scverse_backends.exceptions import BackendContractError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from inspect import Signature
     from typing import Any
 
-    from scverse_backends._signatures.arguments import Given
+    from scverse_backends._signatures.arguments import Given, Names
 
 
 class Anything:
@@ -79,7 +77,7 @@ class Router:
         host: Names,
         implementation: Names,
         renamed: Mapping[str, tuple[str, Callable[[Any], Any] | None]],
-        unsettled: frozenset[str],
+        unsettled: frozenset[str] = frozenset(),
     ) -> None:
         # What is given for these may be a placeholder, so each call that gives one is looked at.
         self._unsettled = unsettled
@@ -258,17 +256,3 @@ def backend_only(host: Names, implementation: Names) -> frozenset[str]:
     return frozenset(
         name for name in implementation.by_keyword - host.all if not name.startswith("_") and name != BACKEND_PARAMETER
     )
-
-
-def compile_router(
-    function: str,
-    backend: str,
-    host: Names,
-    implementation: Signature | None,
-    renamed: Mapping[str, tuple[str, Callable[[Any], Any] | None]],
-    unsettled: frozenset[str] = frozenset(),
-) -> Router | None:
-    """Compile the mapping; ``None`` for an implementation without a signature, which is called as the host is."""
-    if implementation is None:
-        return None
-    return Router(function, backend, host, Names(implementation.parameters.values()), renamed, unsettled)
