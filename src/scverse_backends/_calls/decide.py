@@ -54,7 +54,11 @@ class Decider:
     ) -> Decision | Attempt:
         """Return what runs a call, or the error that it ends in."""
         state = self.selection.variable.get()
-        recording = _recording(record, state) if state.traces else None
+        recording = None
+        if state.traces:
+            from scverse_backends._selection.trace import Recording  # Only who traces pays for it.
+
+            recording = Recording(record.name, state)
         try:
             decided = Attempt(self._decided, record, requested, args, kwargs, state, recording)
         except BaseException as error:
@@ -96,7 +100,7 @@ class Decider:
         # The choice of the process stands in the outermost state too, but may change before a body's next step.
         if record.drive is not None and (inner is self.selection.base or inner.choice is not choice):
             inner = inner.with_scope(Scope(object(), choice, None, source="scope" if requested is not None else source))
-        decision.entering(self.selection, state, inner)
+        decision.variable, decision.outer, decision.inner = self.selection.variable, state, inner
         if choice is not CPU_CHOICE:
             for observe in self.observers:
                 observe(decision, args, kwargs)
@@ -155,12 +159,10 @@ class Decider:
         plan: Plan | None = None,
         decision: Decision | None = None,
     ) -> Decision | Attempt | None:
-        """Look at what a call raised.
+        """Look at what a call raised: ``None`` where it is the function's own error.
 
-        Returns
-        -------
-        ``None`` where it is the function's own error. Where Python refused the call itself, so that no body ran: what
-        to run or to raise in its place, if there is anything better.
+        Where Python refused the call itself, so that no body ran, returns what to run or to raise in its place, if
+        there is anything better.
         """
         if decision is not None:
             plan = decision.plan
@@ -186,11 +188,8 @@ class Decider:
     ) -> None:
         """Raise a better error for a call that Python refused, where there is one.
 
-        Raises
-        ------
-        CallError
-            If the call is wrong for the host, too, whose function is the one that its user knows; or if more can be
-            said of a keyword that the host refused.
+        There is if the call is wrong for the host too, whose function is the one that its user knows, or if more can be
+        said of a keyword that the host refused.
         """
         if plan is not None:
             self._implementations.bind(record, plan, args, kwargs)
@@ -213,12 +212,6 @@ class Decider:
             knowing = [backend for backend, found in record.contributions.items() if any(c.name == name for c in found)]
             if knowing and name not in host.all:
                 note(error, f"{name!r} is an option of {listing(knowing)}, and this call ran on the host.")
-
-
-def _recording(record: Dispatched, state: State) -> Recording:
-    from scverse_backends._selection.trace import Recording  # Only who traces pays for it.
-
-    return Recording(record.name, state)
 
 
 def _record(recording: Recording, decision: Decision) -> None:

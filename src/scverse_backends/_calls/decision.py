@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from scverse_backends._foundation.foreign import note
+from scverse_backends._foundation.labels import CPU
 from scverse_backends._selection.steps import Steps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextvars import ContextVar
     from typing import Any
 
     from scverse_backends._calls.dispatched import Dispatched
-    from scverse_backends._selection.selection import Selection
     from scverse_backends._selection.state import State
     from scverse_backends._signatures.plan import Plan
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 class Candidate:
     """What one name of a selection comes to, for one function."""
 
-    __slots__ = ("distribution", "name", "plan", "problem", "reason", "runs_host")
+    __slots__ = ("distribution", "name", "plan", "problem", "reason")
 
     def __init__(
         self,
@@ -29,7 +30,6 @@ class Candidate:
         reason: str,
         *,
         plan: Plan | None = None,
-        runs_host: bool = False,
         problem: Exception | None = None,
         distribution: str | None = None,
     ) -> None:
@@ -37,38 +37,20 @@ class Candidate:
         self.distribution = distribution
         self.reason = reason
         self.plan = plan
-        self.runs_host = runs_host
-        """Whether this name stands for the host implementation."""
         self.problem = problem
         """Why an entry of an order was passed over."""
 
+    @property
+    def runs_host(self) -> bool:
+        """Whether this name stands for the host implementation."""
+        return self.name == CPU
+
 
 class Decision:
-    """What runs a call, and how.
-
-    Parameters
-    ----------
-    implementation
-        What is called.
-    args, kwargs
-        What it is called with.
-    executes
-        Name of the backend that runs the call, ``"cpu"`` for the host.
-    reason
-        Why, in a sentence.
-    plan
-        The plan of the backend's implementation, ``None`` for the host's.
-    options
-        Options that a scope gave, ``None`` where no scope gives any that the implementation takes.
-    note
-        What is added to an exception of the host where it runs in place of a backend.
-    declined_by
-        The implementations, each as backend and function, in whose place the host runs.
-    """
+    """What runs a call, and how."""
 
     __slots__ = (
         "_ended",
-        "_selection",
         "args",
         "declined_by",
         "executes",
@@ -81,11 +63,13 @@ class Decision:
         "plan",
         "reason",
         "record",
+        "variable",
     )
 
-    _selection: Selection
+    variable: ContextVar[State]
+    """What holds the state. Known once the call enters it, as the next two."""
     outer: State
-    """The state that the call is made in. Known once the call enters it, as the next one."""
+    """The state that the call is made in."""
     inner: State
     """The state that it runs in."""
 
@@ -107,24 +91,21 @@ class Decision:
         declined_by: tuple[tuple[str, str], ...] = (),
     ) -> None:
         self.record = record
-        self.declined_by = declined_by
         self.implementation = implementation
         self.args = args
         self.kwargs = kwargs
         self.executes = executes
+        """Name of the backend that runs the call, ``"cpu"`` for the host."""
         self.reason = reason
         self.plan = plan
+        """The plan of the backend's implementation, ``None`` for the host's."""
         self.options = options
+        """Options that a scope gave, ``None`` where no scope gives any that the implementation takes."""
         self.note = note
+        """What is added to an exception of the host where it runs in place of a backend."""
+        self.declined_by = declined_by
+        """The implementations, each as backend and function, in whose place the host runs."""
         self._ended: tuple[Ended, ...] = ()
-
-    def entering(self, selection: Selection, outer: State, inner: State) -> Decision:
-        """Say which state the call enters."""
-        self._selection = selection
-        self.outer, self.inner = outer, inner
-        return self
-
-    # -- how it ends -------------------------------------------------------------------------------------------------
 
     def tell(self, ended: Ended) -> None:
         """Have somebody told how the call ended: with which exception, and with which result."""
@@ -136,7 +117,7 @@ class Decision:
         if drive is None:
             self.over(None, result)
             return result
-        steps = Steps(self._selection.variable, self.inner, self.over)
+        steps = Steps(self.variable, self.inner, self.over)
         function = self.record.function
         return drive(result, steps, self.record.name, getattr(function, "__qualname__", self.record.name))
 

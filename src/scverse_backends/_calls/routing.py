@@ -20,7 +20,7 @@ from scverse_backends.exceptions import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from typing import Any
 
     from scverse_backends._calls.dispatched import Dispatched
@@ -52,14 +52,14 @@ class Routing:
         """Yield what each name of a selection comes to for a function, loading each backend when its turn comes."""
         for name in choice.names:
             if name == CPU:
-                yield Candidate(CPU, "selected", runs_host=True)
+                yield Candidate(CPU, "selected")
                 return
             try:
                 backend = self._find(name, source, in_turn=choice.is_order)
                 if used:
                     self._resolver.note_use(backend)
                 if (backend.name, record.attribute) in state.running:
-                    yield Candidate(CPU, f"part of a call that {backend.name} runs or declined", runs_host=True)
+                    yield Candidate(CPU, f"part of a call that {backend.name} runs or declined")
                     return
                 plan = self._resolver.sought(
                     (backend.name, record.attribute),
@@ -75,19 +75,13 @@ class Routing:
             if plan is None:
                 yield Candidate(backend.name, "not implemented", distribution=backend.distribution)
             elif any(plan.implementation is shown for shown in record.chain()):
-                yield Candidate(CPU, f"{backend.name} hands back the host's own function", runs_host=True)
+                yield Candidate(CPU, f"{backend.name} hands back the host's own function")
                 return
             else:
                 yield Candidate(backend.name, "runs", plan=plan, distribution=backend.distribution)
 
     def _find(self, name: str, source: str, *, in_turn: bool) -> Backend:
-        """Return the backend that a name of a selection stands for, saying what selects it where it is gone.
-
-        Raises
-        ------
-        BackendError
-            If it is gone, also where another one has come that answers to the name.
-        """
+        """Return the backend that a name of a selection stands for; the error says what selects it where it is gone."""
         try:
             return self._of_that_name(name, source, in_turn=in_turn)
         except UnknownBackendError as error:
@@ -99,6 +93,7 @@ class Routing:
             raise error.rewritten(f"{error} {selected_by.get(source, '')}".rstrip(), source=source) from None
 
     def _of_that_name(self, name: str, source: str, *, in_turn: bool) -> Backend:
+        """Return a backend of that very name: it is gone where another one has come that answers to the name."""
         if in_turn:
             return self._resolver.backend_in_turn(name, source)
         backend = self._resolver.backend(name, source)
@@ -115,13 +110,7 @@ class Routing:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Decision:
-        """Decide who runs a call that enters a state; what is asked for it runs in that state too.
-
-        Raises
-        ------
-        BackendError, CallError
-            If nobody can, or may.
-        """
+        """Decide who runs a call that enters a state; what is asked for it runs in that state too."""
         if choice is CPU_CHOICE:
             return self._on_host(record, args, kwargs, f"selected ({source})")
         attempts: list[Candidate] = []
@@ -157,7 +146,7 @@ class Routing:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         reason: str,
-        attempts: list[Candidate] | None = None,
+        attempts: Sequence[Candidate] = (),
     ) -> Decision:
         """Decide that the host runs a call, after those who could not."""
         instead = f"The host ran this call: {_nobody_runs(record, attempts)}." if attempts else None
@@ -170,10 +159,10 @@ class Routing:
                     note(error, instead)
                 raise
             kwargs = own.for_host(kwargs)
-        given = record.without_unset(kwargs)
-        declined_by = tuple(attempt.plan.key for attempt in attempts or () if attempt.plan is not None)
+        kwargs = record.without_unset(kwargs)
+        declined_by = tuple(attempt.plan.key for attempt in attempts if attempt.plan is not None)
         return Decision(
-            record, record.host_implementation(), args, given, CPU, reason, note=instead, declined_by=declined_by
+            record, record.host_implementation(), args, kwargs, CPU, reason, note=instead, declined_by=declined_by
         )
 
     def _warn_dropped(self, record: Dispatched, plan: Plan, dropped: list[str]) -> None:
@@ -250,7 +239,7 @@ def _chain(attempts: list[Candidate], name: str, reason: str) -> str:
     return "; ".join([*(f"{attempt.name}: {attempt.reason}" for attempt in attempts), f"{name}: {reason}"])
 
 
-def _nobody_runs(record: Dispatched, attempts: list[Candidate]) -> str:
+def _nobody_runs(record: Dispatched, attempts: Sequence[Candidate]) -> str:
     if len(attempts) > 1:
         why = "; ".join(f"{attempt.name}: {_reason(attempt)}" for attempt in attempts)
         return f"None of the backends {listing(attempt.name for attempt in attempts)} runs {record.name}() ({why})"
