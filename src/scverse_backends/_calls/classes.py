@@ -163,8 +163,10 @@ class DispatchMeta(type(Protocol)):  # type: ignore[misc]  # the metaclass of pr
         if not abstract:
             _mark_concrete(built)
         known = namespace.get(ATTRIBUTE)
-        if isinstance(known, DispatchedClass) and _is_copy(name, namespace, known.cls):
-            known.move_to(built)
+        if isinstance(known, DispatchedClass):
+            copied = known.cls
+            if (name, namespace.get("__module__")) == (copied.__name__, copied.__module__):
+                known.move_to(built)
         return built
 
 
@@ -177,10 +179,6 @@ def _mark_concrete(cls: type) -> None:
     for name, value in vars(ABCMeta("_", (), {})).items():
         if name.startswith("_abc_"):
             type.__setattr__(cls, name, value)
-
-
-def _is_copy(name: str, namespace: dict[str, Any], cls: type) -> bool:
-    return name == cls.__name__ and namespace.get("__module__") == cls.__module__
 
 
 class AbstractDispatchMeta(DispatchMeta):
@@ -306,13 +304,7 @@ def _takes_anything(signature: Signature) -> bool:
 
 
 def dispatch_class(gate: Gate, cls: Any, *, name: str | None, never_drop: frozenset[str]) -> tuple[type, Dispatched]:
-    """Decorate one host class.
-
-    Raises
-    ------
-    TypeError
-        If it is none that can be dispatched; the message says why and what to do.
-    """
+    """Decorate one host class; a ``TypeError`` says why it cannot be dispatched, and what to do."""
     _check(cls)
     own_signature = _own_signature(cls)
     cell = ClassCell(cls)
@@ -345,8 +337,7 @@ def _check(cls: Any) -> None:
     if not isinstance(cls, type):
         what = getattr(cls, "__qualname__", repr(cls))
         raise TypeError(f"{what} is not a class: decorate functions with backend_dispatch instead of backend_class.")
-    known = vars(cls).get(ATTRIBUTE)
-    if known is not None:
+    if ATTRIBUTE in vars(cls):
         raise TypeError(f"{cls.__qualname__} is decorated already.")
     if isinstance(cls, EnumType) or is_typeddict(cls) or vars(cls).get("_is_protocol", False):
         raise TypeError(

@@ -32,19 +32,10 @@ def dispatch_function(
     renamed: Renamed,
     never_drop: frozenset[str],
 ) -> tuple[Callable[..., Any], Dispatched]:
-    """Decorate one host function.
+    """Decorate one host function; a ``TypeError`` says why it cannot be dispatched, and what to do.
 
-    Parameters
-    ----------
-    makers
-        Makes the wrapper of a function whose calls may go straight to the host, and of one whose calls never do.
-    function, name, own_backend, own_backend_values, renamed, never_drop
-        As the host gave them.
-
-    Raises
-    ------
-    TypeError
-        If it is none that can be dispatched; the message says why and what to do.
+    The first of the makers makes the wrapper of a function whose calls may go straight to the host; the second, of one
+    whose calls never do.
     """
     parameters = _checked_parameters(function, own_backend)
     _check_renamed(function, parameters, renamed)
@@ -65,7 +56,7 @@ def dispatch_function(
 
         record.own_backend = OwnBackend(own_backend, own_backend_values, function)
     wrapper = _wrapper(makers, function, record)
-    _dress(wrapper, function, record, attribute)
+    _dress(wrapper, function, record)
     return wrapper, record
 
 
@@ -86,14 +77,14 @@ def _wrapper(makers: tuple[Maker, Maker], function: Any, record: Dispatched) -> 
 _KEYWORD_DEFAULTS = {BACKEND_PARAMETER: None}
 
 
-def _dress(wrapper: Any, function: Any, record: Dispatched, attribute: str) -> None:
+def _dress(wrapper: Any, function: Any, record: Dispatched) -> None:
     """Give the wrapper everything that the host function shows."""
     defaults = getattr(function, "__kwdefaults__", None)
     own = record.own_backend
     keywords = _KEYWORD_DEFAULTS
     if defaults:
         keywords = {**keywords, **(defaults if own is None else own.renamed(defaults))}
-    wrapper.__name__ = wrapper.__qualname__ = attribute
+    wrapper.__name__ = wrapper.__qualname__ = record.attribute
     update_wrapper(wrapper, function)
     wrapper.__defaults__ = getattr(function, "__defaults__", None)
     wrapper.__kwdefaults__ = keywords
@@ -103,8 +94,8 @@ def _dress(wrapper: Any, function: Any, record: Dispatched, attribute: str) -> N
     record.annotate(wrapper)
     doc = wrapper.__doc__
     if isinstance(doc, str):
-        if record.own_backend is not None:
-            doc = rename_parameter(doc, BACKEND_PARAMETER, record.own_backend.name)
+        if own is not None:
+            doc = rename_parameter(doc, BACKEND_PARAMETER, own.name)
         wrapper.__doc__ = add_backend_parameter(doc)
 
 
@@ -129,7 +120,7 @@ def _check_renamed(function: Any, parameters: tuple[str, ...], renamed: Mapping[
 
 
 def _named(function: Any) -> str:
-    return f"{getattr(function, '__qualname__', None) or repr(function)}"
+    return str(getattr(function, "__qualname__", None) or repr(function))
 
 
 def _checked_parameters(function: Any, own_backend: str | None) -> tuple[str, ...]:

@@ -26,15 +26,7 @@ _FOR_SEVERAL = "With several backends, options= says which are for which: {'cuda
 
 
 def scoped_options(choice: Choice | None, given: Any, resolver: Resolver) -> Options:
-    """Return what a user wrote as options of a scope, by backend.
-
-    Raises
-    ------
-    CallError
-        If it is no mapping of options, or speaks of a backend that the scope does not select.
-    BackendError
-        If it speaks of a backend that nobody knows.
-    """
+    """Return what a user wrote as options of a scope, by backend."""
     if choice is not None and not choice.is_order:
         (name,) = choice.names
         if name == CPU:
@@ -75,13 +67,7 @@ class Takers:
         self._records = list(records)
 
     def check(self, options: Options) -> None:
-        """Refuse options that no function takes, where that can be known without importing anything.
-
-        Raises
-        ------
-        CallError
-            If there is one.
-        """
+        """Refuse options that no function takes, where that can be known without importing anything."""
         for backend, name, known, all_known in self._untaken(options):
             if all_known:
                 raise CallError(

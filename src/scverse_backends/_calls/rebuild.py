@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MutableMapping, MutableSequence, MutableSet
 from contextlib import suppress
-from types import CellType, FunctionType, GetSetDescriptorType, MemberDescriptorType, ModuleType
+from types import CellType, FunctionType, GetSetDescriptorType, MappingProxyType, MemberDescriptorType, ModuleType
+
+from scverse_backends._foundation.foreign import safely
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,10 +44,7 @@ def _silent_mro(cls: type) -> list[type]:
 def with_metaclass(cls: type, metaclass: type) -> type:
     """Return the class with another metaclass: the same object where Python allows it, else built anew.
 
-    Raises
-    ------
-    TypeError
-        If Python allows neither.
+    A ``TypeError`` says that Python allows neither.
     """
     if type(cls) is not type:
         type.__setattr__(cls, "__class__", metaclass)
@@ -108,21 +107,17 @@ def _cells_of(cls: type) -> list[CellType]:
 
 
 def _static(value: Any, name: str) -> Any:
-    try:
-        return object.__getattribute__(value, name)
-    except Exception:  # noqa: BLE001 - a foreign property.
-        return None
+    """Return an attribute, past the class's own way to look for it; a foreign property may raise."""
+    return safely(lambda: object.__getattribute__(value, name))
 
 
 def _items(value: Any) -> list[Any]:
     """Return what a builtin collection holds; others may do anything when they are walked through."""
-    if type(value) in (list, tuple, dict, _MappingProxy) and len(value) <= _LARGEST:
+    if type(value) in (list, tuple, dict, MappingProxyType) and len(value) <= _LARGEST:
         # Pyright forgets that `Any` is known as soon as something was asked about it.
         return list(value.values() if isinstance(value, Mapping) else value)  # pyright: ignore[reportUnknownArgumentType]
     return []
 
-
-_MappingProxy = type(vars(type))
 
 # -- registries --------------------------------------------------------------------------------------------------------
 

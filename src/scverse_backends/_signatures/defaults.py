@@ -67,13 +67,7 @@ OMITTED
 
 
 def parsed_renames(renamed: Any) -> dict[str, tuple[str, Any]]:
-    """Return new names with old ones and converters, from what a host wrote.
-
-    Raises
-    ------
-    TypeError
-        If it is no mapping of names to names, or to pairs of a name and a converter.
-    """
+    """Return new names with old ones and converters, from what a host wrote."""
     usage = "renamed= is a mapping such as {'rng': 'random_state'} or {'rng': ('random_state', convert)}"
     if not hasattr(renamed, "items"):
         raise TypeError(f"{usage}, not {type(renamed).__name__}.")

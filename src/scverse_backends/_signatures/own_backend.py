@@ -31,13 +31,7 @@ class OwnBackend:
     def taken(
         self, function: str, backend: object, args: tuple[Any, ...], kwargs: dict[str, Any], warner: Warner
     ) -> tuple[object, dict[str, Any]]:
-        """Return what a call selects, and its keywords: an old call gave the host's own values as ``backend=``.
-
-        Raises
-        ------
-        CallError
-            If the call gives the parameter under both names.
-        """
+        """Return what a call selects, and its keywords: an old call gave the host's own values as ``backend=``."""
         if not isinstance(backend, str) or backend not in self.values:
             return backend, kwargs
         given = self._given(args, kwargs)
