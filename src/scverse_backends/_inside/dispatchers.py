@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from scverse_backends._discovery.adapters import Backend
 from scverse_backends._discovery.exports import MISSING, exported
 from scverse_backends._dispatcher import BackendDispatcher
+from scverse_backends._foundation.foreign import safely
 from scverse_backends._foundation.labels import CPU
 from scverse_backends._foundation.live import live_dispatchers
 from scverse_backends._reports.discover import ambiguities as _ambiguities
@@ -83,52 +82,38 @@ def live() -> list[BackendDispatcher]:
     return [dispatcher for _, dispatcher in live_dispatchers()]
 
 
-def holders(adapter: object) -> list[BackendDispatcher]:
-    """Return the dispatchers that know an adapter."""
-    return [
-        dispatcher
+def holders(adapter: object) -> dict[BackendDispatcher, str]:
+    """Return the dispatchers that know an adapter, each with the name that it knows it by."""
+    return {
+        dispatcher: entry.outcome.name
         for dispatcher in live()
-        if any(
-            isinstance(entry.outcome, Backend) and entry.outcome.adapter is adapter
-            for entry in inside(dispatcher).registry.known_entries()
-        )
-    ]
+        for entry in reversed(inside(dispatcher).registry.known_entries())
+        if isinstance(entry.outcome, Backend) and entry.outcome.adapter is adapter
+    }
 
 
 def knowing(dispatchers: Sequence[BackendDispatcher], backend: str) -> Sequence[BackendDispatcher]:
     """Return the dispatchers that know a backend, all of them where none does."""
     if len(dispatchers) == 1:
         return dispatchers
-    found: list[BackendDispatcher] = []
-    for dispatcher in dispatchers:
-        names = {info.name for info in dispatcher.backends()}.union(dispatcher.available_backend_names())
-        if backend in names:
-            found.append(dispatcher)
+    found = [
+        dispatcher
+        for dispatcher in dispatchers
+        if backend in {*(info.name for info in dispatcher.backends()), *dispatcher.available_backend_names()}
+    ]
     return found or dispatchers
 
 
 def implements(adapter: object, function: str) -> bool:
-    """Whether an adapter exports a function, which a lazy one imports for the answer.
-
-    Raises
-    ------
-    Exception
-        Whatever the adapter raises.
-    """
+    """Whether an adapter exports a function, which a lazy one imports for the answer, and may fail to."""
     return exported(adapter, function) is not MISSING
 
 
 def dispatcher_behind(given: object) -> BackendDispatcher:
-    """Return a dispatcher that was given itself or as its settings.
-
-    Raises
-    ------
-    TypeError
-        If it is neither.
-    """
-    for _, dispatcher in live_dispatchers():
+    """Return a dispatcher that was given itself or as its settings."""
+    for dispatcher in live():
         if given is dispatcher or given is dispatcher.settings:
-            return cast("BackendDispatcher", dispatcher)
+            return dispatcher
     raise TypeError(f"dispatcher must be the host's BackendDispatcher or its settings, not {type(given).__name__}.")
 
 
@@ -137,14 +122,11 @@ def takes(function: Any, backend: str) -> Callable[[str], bool]:
 
     Where a backend lacks the function or fails to provide it, the host would run.
     """
-    dispatcher: Any = dispatcher_of(function)
-    record = dispatcher._machinery.record_of(function)  # noqa: SLF001 - what this module is for.
+    dispatcher = dispatcher_of(function)
+    record = inside(dispatcher).record_of(function)
     names = record.host_names()
     if backend != CPU:
-        try:
-            implementation = exported(dispatcher.get_backend(backend), record.attribute)
-        except Exception:  # noqa: BLE001 - the call will say what is wrong.
-            implementation = MISSING
+        implementation = safely(lambda: exported(dispatcher.get_backend(backend), record.attribute), MISSING)
         if implementation is not MISSING:
             signature = implementation_signature(implementation)
             # Its ``**kwargs`` take what the host knows, and nothing else.
@@ -153,20 +135,8 @@ def takes(function: Any, backend: str) -> Callable[[str], bool]:
     return lambda name: names.takes_any or name in names.by_keyword
 
 
-def canonical_name(dispatcher: BackendDispatcher, adapter: object) -> str:
-    """Return the name that a dispatcher knows an adapter by."""
-    outcomes = (entry.outcome for entry in inside(dispatcher).registry.known_entries())
-    return next(one.name for one in outcomes if isinstance(one, Backend) and one.adapter is adapter)
-
-
 def dispatcher_of(function: Any) -> BackendDispatcher:
-    """Return the dispatcher of a decorated function.
-
-    Raises
-    ------
-    TypeError
-        If no dispatcher that is alive decorated it.
-    """
+    """Return the dispatcher of a decorated function."""
     for dispatcher in live():
         try:
             inside(dispatcher).record_of(function)

@@ -7,14 +7,14 @@ import warnings
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from scverse_backends._foundation.foreign import describe_error
-from scverse_backends._foundation.labels import did_you_mean, listing
+from scverse_backends._foundation.foreign import describe_error, safely
+from scverse_backends._foundation.labels import COLLECTIONS, did_you_mean, listing
 from scverse_backends._foundation.live import live_dispatchers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from typing import TypeGuard
 
     from scverse_backends._dispatcher import BackendDispatcher
@@ -27,14 +27,14 @@ class HostError(Exception):
 def dispatchers_of(host: str) -> list[BackendDispatcher]:
     """Import a host and return the dispatchers that it creates, one at least, the likeliest first.
 
-    A submodule of a host stands for the host.
-
-    Raises
-    ------
-    HostError
-        If it cannot be imported, or creates none.
+    A submodule of a host stands for the host. A :class:`HostError` says why there is none.
     """
-    _import(host)
+    try:
+        import_module(host)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise HostError(f"cannot import {host!r}: {describe_error(error)}.{_advice(host, error)}") from error
     found = _created_by(host)
     if not found:
         # A host that provides everything lazily may make its dispatcher when something is first asked for.
@@ -50,27 +50,11 @@ def dispatchers_of(host: str) -> list[BackendDispatcher]:
 def whole_host(host: str) -> tuple[list[BackendDispatcher], list[str]]:
     """Import a host with everything that it provides lazily, so that all its functions are known.
 
-    Returns
-    -------
-    The dispatchers, and a sentence for each part of the host that could not be imported.
-
-    Raises
-    ------
-    HostError
-        As :func:`dispatchers_of`.
+    Returns the dispatchers, and a sentence for each part of the host that could not be imported.
     """
     dispatchers_of(host)
     missing = import_shown(host)
     return _created_by(host), missing
-
-
-def _import(host: str) -> None:
-    try:
-        import_module(host)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
-        raise HostError(f"cannot import {host!r}: {describe_error(error)}.{_advice(host, error)}") from error
 
 
 def _created_by(host: str) -> list[BackendDispatcher]:
@@ -108,9 +92,7 @@ def _has_functions_in(dispatcher: BackendDispatcher, module: str) -> bool:
 def import_shown(host: str) -> list[str]:
     """Import what the package of a host provides lazily (PEP 562), since decorating happens when a module is imported.
 
-    Returns
-    -------
-    A sentence for each name that the package shows and cannot provide.
+    Returns a sentence for each name that the package shows and cannot provide.
     """
     package = host.partition(".")[0]
     problems: list[str] = []
@@ -121,7 +103,9 @@ def import_shown(host: str) -> list[str]:
         seen.add(module.__name__)
         for name in _shown_by(module):
             try:
-                value = _quietly(module, name)
+                # A deprecated attribute warns, but nobody uses it here.
+                with warnings.catch_warnings(action="ignore"):
+                    value = getattr(module, name)
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # noqa: BLE001 - foreign code; the rest of the host is still of use.
@@ -138,36 +122,14 @@ def _is_part(value: object, package: str) -> TypeGuard[ModuleType]:
     return isinstance(value, ModuleType) and ModuleType.__getattribute__(value, "__name__").startswith(f"{package}.")
 
 
-def _quietly(module: ModuleType, name: str) -> object:
-    """Return an attribute without the warnings that deprecated ones give, since nobody uses it here."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return getattr(module, name)
-
-
 def _shown_by(module: ModuleType) -> list[str]:
     """Return the public names of a module, in the order in which they are asked for."""
     names = {*vars(module)}
     if "__getattr__" in names:
-        listed: object = vars(module).get("__all__", ())
-        names.update(name for name in (*_names(listed), *_names(_dir(module))))
+        for listed in (vars(module).get("__all__"), safely(lambda: dir(module))):
+            if isinstance(listed, COLLECTIONS):
+                names.update(name for name in listed if isinstance(name, str))
     return sorted(name for name in names if not name.startswith("_"))
-
-
-def _dir(module: ModuleType) -> object:
-    try:
-        return dir(module)
-    except KeyboardInterrupt:
-        raise
-    except BaseException:  # noqa: BLE001 - a foreign ``__dir__``.
-        return ()
-
-
-def _names(listed: object) -> Iterator[str]:
-    if isinstance(listed, (list, tuple, set, frozenset)):
-        for name in cast("Iterable[object]", listed):
-            if isinstance(name, str):
-                yield name
 
 
 def shown_as(host: str, function: object) -> str:

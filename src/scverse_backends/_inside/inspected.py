@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from scverse_backends._discovery.answers import Entry
-    from scverse_backends._discovery.entry_points import EntryPointRecord
     from scverse_backends._dispatcher import BackendDispatcher
     from scverse_backends._reports.problem import Problem
 
@@ -27,53 +26,41 @@ if TYPE_CHECKING:
 class Inspected:
     """One backend as a static check sees it: its entry point and what became of it."""
 
-    __slots__ = ("_dispatcher", "_entry", "name")
+    __slots__ = ("_dispatcher", "_entry", "_records", "functions", "name", "record", "traceback")
 
-    def __init__(self, dispatcher: Any, entry: Entry) -> None:
+    def __init__(self, dispatcher: BackendDispatcher, entry: Entry) -> None:
         self._dispatcher = dispatcher
         self._entry = entry
+        self._records = inside(dispatcher).records.listed()
         outcome = entry.outcome
+        self.record = entry.record
         self.name = outcome.name if isinstance(outcome, Backend) else entry.record.name
-
-    @property
-    def record(self) -> EntryPointRecord:
-        """The entry point."""
-        return self._entry.record
+        self.traceback = outcome.traceback if isinstance(outcome, Failure) else ""
+        """The traceback of a failure as text, empty where there is none."""
+        self.functions: tuple[str, ...] = ()
+        """Names of the host functions that it says it implements."""
+        if isinstance(outcome, Backend):
+            known = sorted({record.attribute for record in self._records})
+            self.functions = tuple(name for name in known if declares(outcome.adapter, name))
 
     @property
     def host_modules(self) -> tuple[str, ...]:
         """The modules that make the dispatcher and define the functions, all of which a user of the backend has."""
-        maker: str = self._dispatcher._key[0]  # noqa: SLF001 - what this module is for.
-        homes = [record.function.__module__ for record in inside(self._dispatcher).records.listed()]
+        parts: Any = self._dispatcher
+        maker: str = parts._key[0]  # noqa: SLF001 - what this module is for.
+        homes = [record.function.__module__ for record in self._records]
         return tuple(dict.fromkeys((maker, *homes)))
-
-    @property
-    def functions(self) -> tuple[str, ...]:
-        """Names of the host functions that it says it implements."""
-        outcome = self._entry.outcome
-        if not isinstance(outcome, Backend):
-            return ()
-        known = {record.attribute for record in inside(self._dispatcher).records.listed()}
-        return tuple(name for name in sorted(known) if declares(outcome.adapter, name))
-
-    @property
-    def traceback(self) -> str:
-        """The traceback of a failure as text, empty where there is none."""
-        outcome = self._entry.outcome
-        return outcome.traceback if isinstance(outcome, Failure) else ""
 
     def problems(self) -> Iterator[Problem]:
         """Yield everything that is wrong with the adapter and with what it exports, calling none of its functions."""
-        dispatcher, entry = self._dispatcher, self._entry
-        outcome = entry.outcome
-        registry = inside(dispatcher).registry
+        entry, outcome = self._entry, self._entry.outcome
+        registry = inside(self._dispatcher).registry
         if not isinstance(outcome, Backend):
             yield from failure_problems(entry, registry)
             return
-        records = inside(dispatcher).records.listed()
-        yield from adapter_problems(entry, outcome, records, registry)
-        ambiguous = {one.attribute: (one, other) for one, other in doubled(records)}
-        for name, record in sorted({record.attribute: record for record in records}.items()):
+        yield from adapter_problems(entry, outcome, self._records, registry)
+        ambiguous = {one.attribute: (one, other) for one, other in doubled(self._records)}
+        for name, record in sorted({record.attribute: record for record in self._records}.items()):
             if name not in ambiguous:
                 yield from function_problems(record, outcome)
             elif declares(outcome.adapter, name):
@@ -81,17 +68,7 @@ class Inspected:
 
 
 def inspected(dispatcher: BackendDispatcher, name: str) -> Inspected:
-    """Return what answers to a name, even if it is only the entry point that failed to load.
-
-    Raises
-    ------
-    BackendError
-        If nothing of that name is installed or registered.
-    TypeError
-        If what was given is no dispatcher, or no name.
-    ValueError
-        If the host keeps a parameter by `never_drop` that none of its functions has.
-    """
+    """Return what answers to a name, even if it is only the entry point that failed to load."""
     parts = inside(checked(dispatcher))
     if not isinstance(cast("object", name), str):
         raise TypeError(f"backend must be the name of a backend, not {type(name).__name__}.")

@@ -21,11 +21,6 @@ def snapshot(dispatcher: BackendDispatcher) -> Callable[[], None]:
 
     Backends, settings (of the process and of this context), the warnings given, merged signatures and docstrings, and
     the list of functions.
-
-    Raises
-    ------
-    TypeError
-        If what was given is no dispatcher.
     """
     parts = inside(checked(dispatcher))
     warner = parts.warner
@@ -51,15 +46,7 @@ def snapshot(dispatcher: BackendDispatcher) -> Callable[[], None]:
 def provide(
     dispatcher: BackendDispatcher, adapter: object, name: str | None, distribution: str | None, entry_point: str | None
 ) -> str:
-    """Register an adapter as if a distribution provided it, and return its canonical name.
-
-    Raises
-    ------
-    TypeError
-        If what describes the provider is no text.
-    ValueError
-        If the adapter breaks the rules, or the entry point is malformed.
-    """
+    """Register an adapter as if a distribution provided it, and return its canonical name."""
     given: dict[str, object] = {"name": name, "distribution": distribution, "entry_point": entry_point}
     for option, text in given.items():
         if text is not None and not isinstance(text, str):

@@ -36,15 +36,9 @@ def observed(dispatchers: Iterable[BackendDispatcher], observer: Observer) -> Ge
 
 @contextmanager
 def intercepted(dispatcher: BackendDispatcher, begin: Callable[[OutermostCall], Ended | None]) -> Generator[None]:
-    """Announce each outermost call with a backend selected, in any thread, before it runs.
+    """Give each outermost call with a backend selected, in any thread, to ``begin`` before it runs.
 
-    Parameters
-    ----------
-    dispatcher
-        Whose calls.
-    begin
-        Given each call. It may return a function that is told how the call ended: with which exception, and with which
-        result.
+    That may return a function that is told how the call ended: with which exception, and with which result.
     """
     with ExitStack() as stack:
         _watch(stack, dispatcher, outermost(inside(dispatcher).decider, begin))

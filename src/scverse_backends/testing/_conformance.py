@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Collection, Coroutine, Generator, Mapping
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from scverse_backends._inside.dispatchers import canonical_name, holders, implements
+from scverse_backends._inside.dispatchers import holders, implements
 from scverse_backends._inside.watching import observed
 from scverse_backends._inside.words import describe_error
 from scverse_backends.exceptions import BackendError, BackendWarning
@@ -160,7 +160,7 @@ class _Watch:
     """Tells whether a check's calls reach the backend, in whichever thread they are made."""
 
     def __init__(self, adapter: object, backend_name: str) -> None:
-        self._names = {dispatcher: canonical_name(dispatcher, adapter) for dispatcher in holders(adapter)}
+        self._names = holders(adapter)
         if not self._names:
             raise ValueError(
                 f"require_dispatch=True watches the dispatcher that backend {backend_name!r} belongs to, "
