@@ -31,33 +31,25 @@ if TYPE_CHECKING:
     from scverse_backends._selection.state import Choice, Options
 
 
-class _Finding:
-    """What finds backends."""
+def _finding(machinery: Machinery) -> tuple[Registry, Resolver]:
+    """Make what finds backends."""
+    from scverse_backends._discovery.registry import Registry
+    from scverse_backends._discovery.resolver import Resolver
 
-    __slots__ = ("registry", "resolver")
-
-    def __init__(self, machinery: Machinery) -> None:
-        from scverse_backends._discovery.registry import Registry
-        from scverse_backends._discovery.resolver import Resolver
-
-        refuses, warns = machinery.untrusted == "refuse", machinery.untrusted == "warn"
-        self.registry = Registry(
-            group=machinery.group, trust=machinery.trust, refuse_untrusted=refuses, on_change=machinery.refresh
-        )
-        self.resolver = Resolver(machinery.host, self.registry, machinery.warner, warn_untrusted=warns)
+    refuses, warns = machinery.untrusted == "refuse", machinery.untrusted == "warn"
+    registry = Registry(
+        group=machinery.group, trust=machinery.trust, refuse_untrusted=refuses, on_change=machinery.refresh
+    )
+    return registry, Resolver(machinery.host, registry, machinery.warner, warn_untrusted=warns)
 
 
-class _Deciding:
-    """What decides calls, and shows what backends add."""
+def _deciding(machinery: Machinery) -> tuple[Merger, Decider]:
+    """Make what decides calls, and what shows the options that backends add."""
+    from scverse_backends._calls.decide import Decider
+    from scverse_backends._calls.merge import Merger
 
-    __slots__ = ("decider", "merger")
-
-    def __init__(self, machinery: Machinery) -> None:
-        from scverse_backends._calls.decide import Decider
-        from scverse_backends._calls.merge import Merger
-
-        self.merger = Merger(machinery.registry, machinery.records)
-        self.decider = Decider(machinery.selection, machinery.resolver, machinery.warner, self.merger)
+    merger = Merger(machinery.registry, machinery.records)
+    return merger, Decider(machinery.selection, machinery.resolver, machinery.warner, merger)
 
 
 class Machinery:
@@ -79,13 +71,7 @@ class Machinery:
     )
 
     def __init__(
-        self,
-        host: str,
-        group: str,
-        module: str,
-        trust: Trust,
-        untrusted: str,
-        never_drop: frozenset[str],
+        self, host: str, group: str, module: str, trust: Trust, untrusted: str, never_drop: frozenset[str]
     ) -> None:
         self.host = host
         self.group = group
@@ -135,22 +121,22 @@ class Machinery:
     @property
     def registry(self) -> Registry:
         """Knows which backends exist."""
-        return self._part("finding", lambda: _Finding(self)).registry
+        return self._part("finding", lambda: _finding(self))[0]
 
     @property
     def resolver(self) -> Resolver:
         """Turns names into backends and selections."""
-        return self._part("finding", lambda: _Finding(self)).resolver
+        return self._part("finding", lambda: _finding(self))[1]
 
     @property
     def merger(self) -> Merger:
         """Shows the options of the backends in the host's functions."""
-        return self._part("deciding", lambda: _Deciding(self)).merger
+        return self._part("deciding", lambda: _deciding(self))[0]
 
     @property
     def decider(self) -> Decider:
         """Decides calls."""
-        return self._part("deciding", lambda: _Deciding(self)).decider
+        return self._part("deciding", lambda: _deciding(self))[1]
 
     def _choice(self, value: Any, source: str) -> Choice:
         return self.resolver.choice(value, source)
@@ -233,16 +219,10 @@ class Machinery:
     def functions(self) -> dict[str, Any]:
         """Return the decorated functions by the name that backends know them by; the latest wins."""
         found = {record.attribute: record.public() for record in self.records.listed()}
-        return {name: found[name] for name in sorted(found)}
+        return dict(sorted(found.items()))
 
     def record_of(self, function: Any) -> Dispatched:
-        """Return the record of a decorated function, also from a decorator outside it.
-
-        Raises
-        ------
-        TypeError
-            If this dispatcher did not decorate it.
-        """
+        """Return the record of a decorated function, also from a decorator outside it."""
         from scverse_backends._calls.dispatched import leads_to
 
         for record in self.records:

@@ -20,7 +20,7 @@ def test_repr(dispatcher):
 
 
 def test_all_threads_use_the_parts_that_were_ready_first(dispatcher, monkeypatch):  # 2.9
-    real = _machinery._Deciding
+    real = _machinery._deciding
     made = []
 
     def build(machinery):
@@ -30,7 +30,7 @@ def test_all_threads_use_the_parts_that_were_ready_first(dispatcher, monkeypatch
             made.append(machinery.decider)
         return real(machinery)
 
-    monkeypatch.setattr(_machinery, "_Deciding", build)
+    monkeypatch.setattr(_machinery, "_deciding", build)
     assert dispatcher._machinery.decider is made[1]
     assert dispatcher._machinery.decider is made[1]
 
