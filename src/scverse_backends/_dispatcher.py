@@ -176,13 +176,11 @@ class BackendDispatcher:
             "renamed": _parsed_renames(renamed) if renamed else _NOTHING_RENAMED,
             "never_drop": _parameter_names(never_drop),
         }
-        if func is None:
 
-            def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-                return self._machinery.decorate(function, **options)
+        def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+            return self._machinery.decorate(function, **options)
 
-            return decorate
-        return self._machinery.decorate(func, **options)
+        return decorate if func is None else decorate(func)
 
     if TYPE_CHECKING:
 
@@ -231,13 +229,11 @@ class BackendDispatcher:
         5
         """
         kept = _parameter_names(never_drop)
-        if cls is None:
 
-            def decorate(decorated: type) -> type:
-                return self._machinery.decorate_class(decorated, name=name, never_drop=kept)
+        def decorate(decorated: type) -> type:
+            return self._machinery.decorate_class(decorated, name=name, never_drop=kept)
 
-            return decorate
-        return self._machinery.decorate_class(cls, name=name, never_drop=kept)
+        return decorate if cls is None else decorate(cls)
 
     def discover(self) -> None:
         """Load every installed backend and merge all that they add into signatures and docstrings.
@@ -368,13 +364,7 @@ def _parsed_renames(renamed: Renamed) -> Mapping[str, tuple[str, Any]]:
 
 
 def _parameter_names(given: Iterable[str]) -> frozenset[str]:
-    """Return the names of parameters that a host wrote, a single one too.
-
-    Raises
-    ------
-    TypeError
-        If one of them is not a name.
-    """
+    """Return the names of parameters that a host wrote, a single one too."""
     # Who is not type-checked may write anything.
     names: list[Any] = list(one_or_several(given))
     wrong = [name for name in names if not isinstance(name, str) or not name.isidentifier()]

@@ -139,7 +139,7 @@ class BackendScope:
                 f"one, or write 'with {written}:' in them. In the setUp of a unittest.TestCase, write "
                 f"self.enterContext({written})."
             )
-        if any(isinstance(decorated, outer) for outer in _NOT_FUNCTIONS):
+        if isinstance(decorated, _NOT_FUNCTIONS):
             return (
                 f"use_backend() cannot decorate {described(decorated)}. Write @{written} below the "
                 f"@{type(decorated).__name__}, next to the function."
