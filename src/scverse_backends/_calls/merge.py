@@ -125,8 +125,10 @@ class Merger:
                     raise
                 except BaseException as error:  # noqa: BLE001 - foreign code; one function's options are lost.
                     text = f"Backend {backend.name!r} could not provide {record.attribute!r}: {describe_error(error)}."
-                    about = {"backend": backend.name, "distribution": backend.distribution, "function": record.name}
-                    problems.append(BackendLoadWarning(text, **about))
+                    provider = backend.distribution
+                    problems.append(
+                        BackendLoadWarning(text, backend=backend.name, distribution=provider, function=record.name)
+                    )
                     continue
                 if implementation is not MISSING:
                     self._publish(record, {backend.name: (backend, _read(record, backend, implementation))})
