@@ -126,7 +126,7 @@ def _shown_by(module: ModuleType) -> list[str]:
     """Return the public names of a module, in the order in which they are asked for."""
     names = {*vars(module)}
     if "__getattr__" in names:
-        for listed in (vars(module).get("__all__"), safely(lambda: dir(module))):
+        for listed in (vars(module).get("__all__", ()), safely(lambda: dir(module))):
             if isinstance(listed, COLLECTIONS):
                 names.update(name for name in listed if isinstance(name, str))
     return sorted(name for name in names if not name.startswith("_"))

@@ -11,7 +11,7 @@ import sys
 from inspect import Parameter, Signature
 from types import FunctionType, MethodType
 
-from scverse_backends._foundation.foreign import safely
+from scverse_backends._foundation.foreign import class_of, safely
 from scverse_backends._foundation.labels import BACKEND_PARAMETER
 from scverse_backends._signatures.arguments import BY_KEYWORD, POSITIONAL
 from scverse_backends._signatures.shown import MergedSignature
@@ -156,7 +156,7 @@ def _layer(function: Any) -> _Layer | None:
         return _Layer(function, wrapped)
     if type(function) is MethodType:
         return _Layer(_called(function.__func__), wrapped, bound=True, wraps_methods=True)
-    return _Layer(_called(inspect.getattr_static(type(function), "__call__", None)), wrapped, bound=True)
+    return _Layer(_called(inspect.getattr_static(class_of(function), "__call__", None)), wrapped, bound=True)
 
 
 def _called(function: Any) -> Any:
