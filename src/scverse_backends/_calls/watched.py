@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-
 from scverse_backends._selection.state import CPU_CHOICE, Entered, Scope, State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
     from typing import Any
 
-    from scverse_backends._calls.decide import Decider
     from scverse_backends._calls.decision import Decision, Ended
 
     Observe = Callable[[Decision, tuple[Any, ...], dict[str, Any]], None]
 
 
-@contextmanager
-def watching(decider: Decider, observe: Observe) -> Generator[None]:
-    """Have an observer told of every call that is decided with a backend selected, in any thread."""
-    decider.observers += (observe,)
-    try:
-        yield
-    finally:
-        decider.observers = tuple(one for one in decider.observers if one is not observe)
-
-
-def outermost(decider: Decider, begin: Callable[[OutermostCall], Ended | None]) -> Observe:
+def outermost(begin: Callable[[OutermostCall], Ended | None]) -> Observe:
     """Return an observer that announces the calls which no function of a backend made.
 
     What `begin` returns is told how the call ended.
@@ -35,7 +22,7 @@ def outermost(decider: Decider, begin: Callable[[OutermostCall], Ended | None]) 
 
     def observe(decision: Decision, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if not decision.outer.running:
-            ended = begin(OutermostCall(decider, decision, args, kwargs))
+            ended = begin(OutermostCall(decision, args, kwargs))
             if ended is not None:
                 decision.tell(ended)
 
@@ -45,48 +32,27 @@ def outermost(decider: Decider, begin: Callable[[OutermostCall], Ended | None]) 
 class OutermostCall:
     """A call with a backend selected that no function of a backend made, before it runs."""
 
-    __slots__ = ("_decider", "_decision", "args", "kwargs")
-
-    def __init__(self, decider: Decider, decision: Decision, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        self._decider = decider
-        self._decision = decision
+    def __init__(self, decision: Decision, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        record = decision.record
+        self._variable = decision.variable
         self.args = args
         """What the caller gave."""
         self.kwargs = kwargs
-
-    @property
-    def function(self) -> str:
+        self.function = record.name
         """The name of the host function."""
-        return self._decision.record.name
-
-    @property
-    def attribute(self) -> str:
-        """What backends know the function by, which no other function of the host is known by."""
-        return self._decision.record.attribute
-
-    @property
-    def backend(self) -> str:
-        """What runs the call, ``"cpu"`` for the host."""
-        return self._decision.executes
-
-    @property
-    def reason(self) -> str:
-        """Why that runs it."""
-        return self._decision.reason
-
-    @property
-    def runs_in_steps(self) -> bool:
-        """Whether it returns a generator or a coroutine, whose body runs later."""
-        return self._decision.record.drive is not None
-
-    @property
-    def public(self) -> Any:
+        self.attribute = record.attribute
+        """What backends know the function by. No other function of the host is known by it."""
+        self.public = record.wrapper_ref()
         """The decorated function."""
-        return self._decision.record.wrapper_ref()
+        self.runs_in_steps = record.drive is not None
+        """Whether it returns a generator or a coroutine, whose body runs later."""
+        self.backend = decision.executes
+        """What runs the call, ``"cpu"`` for the host."""
+        self.reason = decision.reason
+        """Why that runs it."""
 
     def aside(self) -> Entered:
         """Return a block in which the host is selected, and in which nothing is traced or announced."""
         scope = Scope(self, CPU_CHOICE, None)
-        # Calls that are made inside an implementation are none of their own, and so are those in this block.
-        state = State((scope,), (("(aside)", self._decision.record.attribute),))
-        return Entered(self._decider.selection.variable, state)
+        # Calls inside an implementation are not announced, and no more are those in this block.
+        return Entered(self._variable, State((scope,), (("(aside)", self.attribute),)))

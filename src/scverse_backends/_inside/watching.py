@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
-from scverse_backends._calls.watched import OutermostCall, outermost, watching
+from scverse_backends._calls.watched import OutermostCall, outermost
 from scverse_backends._inside.dispatchers import inside
 
 __all__ = ["OutermostCall", "intercepted", "observed"]
@@ -12,6 +12,7 @@ __all__ = ["OutermostCall", "intercepted", "observed"]
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
+    from contextlib import AbstractContextManager
 
     from scverse_backends._calls.decision import Decision, Ended
     from scverse_backends._calls.watched import Observe
@@ -21,31 +22,33 @@ if TYPE_CHECKING:
     """Takes the name of a host function, what runs it (``"cpu"`` for the host), and why."""
 
 
-@contextmanager
-def observed(dispatchers: Iterable[BackendDispatcher], observer: Observer) -> Generator[None]:
+def observed(dispatchers: Iterable[BackendDispatcher], observer: Observer) -> AbstractContextManager[None]:
     """Tell an observer of every call on a selected backend, in any thread, and of every fallback to the host."""
 
     def observe(decision: Decision, _args: object, _kwargs: object) -> None:
         observer(decision.record.name, decision.executes, decision.reason)
 
-    with ExitStack() as stack:
-        for dispatcher in dispatchers:
-            _watch(stack, dispatcher, observe)
-        yield
+    return _watching(dispatchers, observe)
 
 
-@contextmanager
-def intercepted(dispatcher: BackendDispatcher, begin: Callable[[OutermostCall], Ended | None]) -> Generator[None]:
+def intercepted(
+    dispatcher: BackendDispatcher, begin: Callable[[OutermostCall], Ended | None]
+) -> AbstractContextManager[None]:
     """Give each outermost call with a backend selected, in any thread, to ``begin`` before it runs.
 
     That may return a function that is told how the call ended: with which exception, and with which result.
     """
-    with ExitStack() as stack:
-        _watch(stack, dispatcher, outermost(inside(dispatcher).decider, begin))
+    return _watching([dispatcher], outermost(begin))
+
+
+@contextmanager
+def _watching(dispatchers: Iterable[BackendDispatcher], observe: Observe) -> Generator[None]:
+    parts = [inside(dispatcher) for dispatcher in dispatchers]
+    try:
+        for machinery in parts:
+            machinery.decider.observers += (observe,)
+            machinery.refresh()  # Every call is decided anew from now on, and no decision is kept.
         yield
-
-
-def _watch(stack: ExitStack, dispatcher: BackendDispatcher, observe: Observe) -> None:
-    machinery = inside(dispatcher)
-    stack.enter_context(watching(machinery.decider, observe))
-    machinery.refresh()  # Every call is decided anew from now on, and no decision is kept.
+    finally:
+        for machinery in parts:
+            machinery.decider.observers = tuple(one for one in machinery.decider.observers if one is not observe)
