@@ -53,7 +53,6 @@ class Decision:
         "_ended",
         "args",
         "declined_by",
-        "executes",
         "implementation",
         "inner",
         "kwargs",
@@ -82,7 +81,6 @@ class Decision:
         implementation: Callable[..., Any],
         args: Any,
         kwargs: dict[str, Any],
-        executes: str,
         reason: str,
         *,
         plan: Plan | None = None,
@@ -94,8 +92,6 @@ class Decision:
         self.implementation = implementation
         self.args = args
         self.kwargs = kwargs
-        self.executes = executes
-        """Name of the backend that runs the call, ``"cpu"`` for the host."""
         self.reason = reason
         self.plan = plan
         """The plan of the backend's implementation, ``None`` for the host's."""
@@ -106,6 +102,11 @@ class Decision:
         self.declined_by = declined_by
         """The implementations, each as backend and function, in whose place the host runs."""
         self._ended: tuple[Ended, ...] = ()
+
+    @property
+    def executes(self) -> str:
+        """Name of the backend that runs the call, ``"cpu"`` for the host."""
+        return CPU if self.plan is None else str(self.plan.backend.name)
 
     def tell(self, ended: Ended) -> None:
         """Have somebody told how the call ended: with which exception, and with which result."""

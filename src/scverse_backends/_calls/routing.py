@@ -123,16 +123,9 @@ class Routing:
                 declined = self._implementations.declined(record, plan, arranged, state)
                 if declined is None:
                     self._warn_dropped(record, plan, arranged.dropped)
-                    return Decision(
-                        record,
-                        plan.implementation,
-                        arranged.args,
-                        arranged.kwargs,
-                        candidate.name,
-                        _chain(attempts, candidate.name, "runs"),
-                        plan=plan,
-                        options=arranged.scoped,
-                    )
+                    reason = _chain(attempts, candidate.name, "runs")
+                    given = (plan.implementation, arranged.args, arranged.kwargs)
+                    return Decision(record, *given, reason, plan=plan, options=arranged.scoped)
                 candidate.reason = f"declined: {declined}"
             elif candidate.problem is not None:
                 self._warn_passed_over(record, candidate)
@@ -162,7 +155,7 @@ class Routing:
         kwargs = record.without_unset(kwargs)
         declined_by = tuple(attempt.plan.key for attempt in attempts if attempt.plan is not None)
         return Decision(
-            record, record.host_implementation(), args, kwargs, CPU, reason, note=instead, declined_by=declined_by
+            record, record.host_implementation(), args, kwargs, reason, note=instead, declined_by=declined_by
         )
 
     def _warn_dropped(self, record: Dispatched, plan: Plan, dropped: list[str]) -> None:
@@ -200,16 +193,16 @@ class Routing:
     def _fall_back(self, record: Dispatched, choice: Choice, source: str, attempts: list[Candidate]) -> None:
         """Apply the fallback policy: nobody that was asked for runs the call."""
         what = _nobody_runs(record, attempts)
+        about: dict[str, Any] = {
+            "backend": choice.names[0],
+            "distribution": attempts[0].distribution,
+            "function": record.name,
+            "source": source,
+        }
         policy = self._selection.fallback()
         if policy == "raise":
-            raise FunctionNotImplementedError(
-                f"{what}, and settings.fallback is 'raise'. Use backend='cpu' for this call.",
-                host=self._warner.host,
-                backend=choice.names[0],
-                distribution=attempts[0].distribution,
-                function=record.name,
-                source=source,
-            )
+            text = f"{what}, and settings.fallback is 'raise'. Use backend='cpu' for this call."
+            raise FunctionNotImplementedError(text, host=self._warner.host, **about)
         # Each reason is heard once. One that speaks of the data may have other numbers at each call.
         reason = _without_numbers(what)
         if self._warner.is_news(("logged fallback", record.attribute, choice.names), reason):
@@ -217,16 +210,11 @@ class Routing:
         if (policy == "warn" or (policy == "explicit" and source == "argument")) and self._warner.is_news(
             ("fallback", record.attribute, choice.names), reason
         ):
-            self._warner.warn(
-                FallbackWarning(
-                    f"{what}; the host implementation runs instead. "
-                    f"Use backend='cpu' to ask for it, or settings.fallback = 'silent'.",
-                    backend=choice.names[0],
-                    distribution=attempts[0].distribution,
-                    function=record.name,
-                    source=source,
-                ),
+            text = (
+                f"{what}; the host implementation runs instead. "
+                f"Use backend='cpu' to ask for it, or settings.fallback = 'silent'."
             )
+            self._warner.warn(FallbackWarning(text, **about))
 
 
 def _without_numbers(text: str) -> str:
