@@ -483,7 +483,7 @@ def locks_of(start):
         seen.add(id(one))
         if isinstance(one, (_thread.LockType, _thread.RLock)):
             locks.append(one)
-        elif type(one) is dict or type(one).__module__.startswith("scverse_backends"):
+        elif type(one) in (dict, tuple) or type(one).__module__.startswith("scverse_backends"):
             pending += gc.get_referents(one)
     return locks
 
