@@ -54,32 +54,24 @@ ATTRIBUTE = "_scverse_backends"
 
 
 class ClassCell:
-    """Where the host's own construction finds the class, which may have to be built anew, and is not kept alive."""
+    """A weak reference to the class, for the host's own construction. It is replaced where the class is built anew."""
 
-    __slots__ = ("_ref",)
+    __slots__ = ("cls",)
 
     def __init__(self, cls: type) -> None:
-        self.put(cls)
-
-    def put(self, cls: type) -> None:
-        """Hold another class."""
-        self._ref = ref(cls)
-
-    def get(self) -> Any:
-        """Return the class."""
-        return self._ref()
+        self.cls: Callable[[], Any] = ref(cls)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return ClassCell, (self.get(),)
+        return ClassCell, (self.cls(),)
 
 
 class DispatchedClass:
-    """What a decorated class knows of its dispatching. Inherited by its subclasses, which it does not apply to."""
+    """What a decorated class knows of its dispatching. Subclasses inherit it, but do not dispatch."""
 
     __slots__ = ("cell", "cls", "gate", "record", "selection")
 
     def __init__(self, cell: ClassCell, gate: Gate, record: Dispatched) -> None:
-        self.cls: type = cell.get()
+        self.cls: type = cell.cls()
         self.cell = cell
         self.gate = gate
         self.selection: Selection = gate.selection
@@ -88,7 +80,7 @@ class DispatchedClass:
     def move_to(self, cls: type) -> None:
         """Dispatch another class from now on: a decorator outside ours has built the class anew."""
         self.cls = cls
-        self.cell.put(cls)
+        self.cell.cls = ref(cls)
         self.record.forget_host()
         self.record.wrapper_ref = ref(cls)
         self.gate.adopt(self.record)
@@ -156,7 +148,7 @@ class DispatchMeta(type(Protocol)):  # type: ignore[misc]  # the metaclass of pr
         ):
             metacls = AbstractDispatchMeta
         abstract = issubclass(metacls, AbstractDispatchMeta)
-        # What ABCMeta does to a class would meet the host's metaclass, which may not let it.
+        # The host's metaclass may forbid what ABCMeta does to a class.
         next_after: Any = super
         above = next_after(DispatchMeta if abstract else ABCMeta, metacls)  # pyrefly: ignore[invalid-argument]  # a class.
         built: Any = above.__new__(metacls, name, bases, namespace, **kwargs)
@@ -173,7 +165,8 @@ class DispatchMeta(type(Protocol)):  # type: ignore[misc]  # the metaclass of pr
 def _mark_concrete(cls: type) -> None:
     """Give a class what abstract classes have, with nothing abstract in it.
 
-    Outside ABCs, a method that is marked as abstract prevents nothing, and a metaclass may not let us set attributes.
+    Outside ABCs, a method that is marked as abstract prevents nothing. The metaclass is not asked, since it may forbid
+    to set attributes.
     """
     type.__setattr__(cls, "__abstractmethods__", frozenset())
     for name, value in vars(ABCMeta("_", (), {})).items():
@@ -192,7 +185,7 @@ _DERIVED: dict[type, type] = {type: DispatchMeta, ABCMeta: AbstractDispatchMeta,
 
 
 def _derived_metaclass(metaclass: Any) -> type:
-    """Return a metaclass that dispatches and otherwise is another; one per metaclass, so that they stay compatible."""
+    """Return a metaclass that adds dispatching to another: one for each, so that they stay compatible."""
     if issubclass(metaclass, DispatchMeta):
         return metaclass  # type: ignore[no-any-return]  # it is a class: issubclass() was asked.
     derived = _DERIVED.get(metaclass)
@@ -219,25 +212,25 @@ def _forward(metaclass: Any) -> Callable[..., Any]:
 
 
 class Construction:
-    """The construction of a class, as far as the machinery of calls knows functions."""
+    """The construction of a class, where a record holds a function otherwise."""
 
     def __init__(self, cell: ClassCell, forward: Any) -> None:
-        cls = cell.get()
+        cls = cell.cls()
         self.__name__, self.__qualname__, self.__module__ = cls.__name__, cls.__qualname__, cls.__module__
         self._cell = cell
         self._forward = forward
 
     def bound(self) -> Callable[..., Any]:
         """Return what constructs an instance of the class."""
-        called: Callable[..., Any] = self._forward.__get__(self._cell.get())
+        called: Callable[..., Any] = self._forward.__get__(self._cell.cls())
         return called
 
     def signature(self) -> Signature:
         """Return what the construction takes."""
-        cls = self._cell.get()
+        cls = self._cell.cls()
         own = _own_signature(cls)
         shown = shown_signature(cls, self._forward, own)
-        # Where the metaclass passes everything on, it is the constructor that says what.
+        # Where the metaclass passes everything on, the constructor says what it takes.
         return constructor_signature(cls) if own is None and _takes_anything(shown) else shown
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -318,7 +311,7 @@ def dispatch_class(gate: Gate, cls: Any, *, name: str | None, never_drop: frozen
             f"{cls.__qualname__} cannot be given a metaclass that dispatches ({error}). "
             f"Dispatch a function that constructs it instead."
         ) from error
-    cell.put(built)
+    cell.cls = ref(built)
     if not issubclass(metaclass, AbstractDispatchMeta):
         _mark_concrete(built)
     record = Dispatched(constructor, name if name is not None else cls.__name__)
