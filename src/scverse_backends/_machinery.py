@@ -90,7 +90,7 @@ class Machinery:
         self._building = RLock()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Functions that are pickled by value take it along: they shall find their own dispatcher's again.
+        # A function that is pickled by value takes it along, and finds its own dispatcher's again.
         return self.reference
 
     # -- the parts, each made on first need --------------------------------------------------------------------------

@@ -183,7 +183,7 @@ class TraceScope:
 
 
 def is_decorated(value: object) -> bool:
-    """Whether a value is something that a decorator stood above, and so no name of a backend."""
+    """Whether a value is something that was decorated, and not the name of a backend."""
     return not isinstance(value, str) and (callable(value) or isinstance(value, (classmethod, property)))
 
 

@@ -44,7 +44,7 @@ class Decider:
         self.epoch = 0
         """Counts the times that a backend came or went, so that nothing compiled before is kept afterwards."""
         self.observers: tuple[Callable[[Decision, tuple[Any, ...], dict[str, Any]], None], ...] = ()
-        """Who is told of every call with a backend selected before it runs: what was decided, and what the caller gave.
+        """Are told, before each call with a backend selected, what was decided and what the caller gave.
 
         While there is one, no decision is kept, so that every such call is decided.
         """
@@ -90,14 +90,14 @@ class Decider:
         entered = state if requested is None else state.with_scope(Scope(object(), choice, None))
         decision = self.routing.route(record, choice, source, entered, args, kwargs)
         inner = entered if decision.plan is None else entered.running_also(decision.plan.key)
-        # A host function that calls itself for parts of its data stays on the host: who declined the whole call was
-        # never asked about its parts.
+        # A host function may call itself for parts of its data. These stay on the host: a backend that declined the
+        # whole call was never asked about a part.
         for key in decision.declined_by:
             inner = inner.running_also(key)
         if recording is not None:
             _record(recording, decision)
             inner = inner.deeper()
-        # The choice of the process stands in the outermost state too, but may change before a body's next step.
+        # The outermost state shows the choice of the process, which may change before a body's next step.
         if record.drive is not None and (inner is self.selection.base or inner.choice is not choice):
             inner = inner.with_scope(Scope(object(), choice, None, source="scope" if requested is not None else source))
         decision.variable, decision.outer, decision.inner = self.selection.variable, state, inner
@@ -119,7 +119,7 @@ class Decider:
             if recording is not None:
                 recording.asks_for(requested, "argument")
             choice, source = self.resolver.choice(requested), "argument"
-            # The host needs no look at the environment, so what is found there later is not settled here.
+            # A call on the host needs no look at the environment, which may select a backend later.
             if choice is not CPU_CHOICE:
                 self.selection.wake()
         if recording is not None:
@@ -170,7 +170,7 @@ class Decider:
         again: Attempt | None = None
         if isinstance(error, TypeError):
             traceback = error.__traceback__
-            # What a body raised has that body's frame behind the wrapper's.
+            # An error that a body raised has that body's frame behind the wrapper's.
             if traceback is not None and traceback.tb_next is None:
                 if decision is None and any(record.is_unset(name, value) for name, value in kwargs.items()):
                     # A kept decision went without a look at the arguments.
@@ -206,7 +206,7 @@ class Decider:
             raise CallError(with_more(said, more))
 
     def _note_options(self, record: Dispatched, kwargs: dict[str, Any], error: TypeError) -> None:
-        """Say in an error of a host that takes any keyword which backends know the one that it was given."""
+        """Say in the error of a host with ``**kwargs`` which backends know a keyword that it was given."""
         host = record.host_names()
         for name in kwargs if host.takes_any else ():
             knowing = [backend for backend, found in record.contributions.items() if any(c.name == name for c in found)]

@@ -73,7 +73,7 @@ class Decision:
     """The state that it runs in."""
 
     failed = False
-    """There is something to run. Of an attempt to decide that failed, this is true, and it has the error to raise."""
+    """There is something to run. An :class:`Attempt` to decide that failed is true here, and has the error to raise."""
 
     def __init__(
         self,

@@ -69,7 +69,7 @@ class Dispatched:
         self.never_drop = _NO_NAMES
         """Parameters that no call loses: a backend that lacks one declines the call that gives it."""
         self.gate: Any = None
-        """What decides the calls, so that a record which was pickled is known to its dispatcher again."""
+        """What decides the calls. A record that was pickled finds its dispatcher by it."""
         self.is_class = False
         """Whether this is a class, whose construction dispatches."""
         self.drive: Drive | None = None
@@ -87,7 +87,7 @@ class Dispatched:
         self.sources: Mapping[str, Backend] = NOTHING
         """Which backend each contribution was read from."""
         self.unsettled: frozenset[str] = _NO_NAMES
-        """The options whose default only a backend could tell, so that a placeholder may be given for them."""
+        """The options whose default only a backend knows. A placeholder may be given for them."""
         self.written: tuple[Any, ...] = ()
         """What merging found before it wrote, for each function that shows merged text."""
         self.wrapper_ref: Callable[[], Any] = _no_wrapper
@@ -182,9 +182,9 @@ class Dispatched:
     # -- options that only backends have -------------------------------------------------------------------------------
 
     def is_unset(self, name: str, value: Any) -> bool:
-        """Whether an option of a backend stands at the default that the signature shows: nobody gave it.
+        """Whether nobody gave this option of a backend: its value is the default that the signature shows.
 
-        Decorators that bind a call by the signature and fill in its defaults give every option so.
+        A decorator may bind a call by the signature and fill in every default.
         """
         if not self.contributions or name in self.host_names().all:
             return False
@@ -197,7 +197,7 @@ class Dispatched:
     def without_unset(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         """Return keywords without the options of backends that nobody gave.
 
-        A host that takes any keyword gets them, since a caller may well mean what the host makes of them.
+        A host with ``**kwargs`` gets them, since the caller may mean what the host makes of them.
         """
         if self.contributions and not self.host_names().takes_any:
             return {name: value for name, value in kwargs.items() if not self.is_unset(name, value)}

@@ -44,7 +44,7 @@ class Written:
         self.doc_before = ""
         self.docs: tuple[str, ...] = ()
         self.options: tuple[Option, ...] = ()
-        """All options that were ever written there: a host decorator outside may have made its text of such a text."""
+        """All options that were ever written there: a host decorator may have made its text of a text with them."""
         self.signature_before: Signature | None = None
         self.signatures: tuple[Signature, ...] = ()
 
@@ -85,7 +85,7 @@ class Merger:
         if not self._registry.known_entries():
             return
         if not self._pending:
-            # What calls have kept would let them pass by the functions that wait.
+            # A kept decision goes without catch_up(), and the functions that wait would wait on.
             for known in self._records:
                 known.forget_plans()
         with self._lock:
@@ -177,7 +177,7 @@ class Merger:
 
     def _update(self, record: Dispatched, available: KeysView[Backend]) -> None:
         found: dict[str, tuple[Backend, tuple[Contribution, ...]]] = {}
-        # Of two functions that backends know by one name, no backend runs either, so its options are nobody's.
+        # Where two functions look for one name, no backend runs either of them, so its options belong to none.
         for backend in () if self.rivals(record) else available:
             if record.sources.get(backend.name) is backend:
                 continue
@@ -251,8 +251,7 @@ def _write_doc(function: Any, written: Written, options: list[Option], everywher
             return
         before = written.doc_before
         if shown not in written.docs:
-            # Text that is not ours any more was put there by a host decorator; it is the text to splice into. It may
-            # have been made of a text that was ours.
+            # A host decorator has put its own text there, perhaps made of one of ours. That is the text to splice into.
             once = dict.fromkeys(option for one in everywhere for option in one.options)
             before = remove_second_backend(remove_options(shown, once))
         text = add_options(before, options) if options else before

@@ -118,7 +118,7 @@ def import_shown(host: str) -> list[str]:
 
 def _is_part(value: object, package: str) -> TypeGuard[ModuleType]:
     """Whether a value is a module within a package."""
-    # Past a module that loads itself as soon as it is asked for anything; another package may be one.
+    # A module of another package may load itself as soon as anything is asked of it: its class is asked instead.
     return isinstance(value, ModuleType) and ModuleType.__getattribute__(value, "__name__").startswith(f"{package}.")
 
 

@@ -1,7 +1,7 @@
 """What is selected here and now, and which rule chose it.
 
 The process-wide part stands in plain attributes, so that a call reads it without a lock; the part that belongs to a
-context (scopes, running calls) stands in one context variable. Given a resolver, this module knows no registry.
+context (scopes, running calls) stands in one context variable. How a name becomes a choice is given to it.
 """
 
 from __future__ import annotations

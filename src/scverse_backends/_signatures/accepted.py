@@ -115,13 +115,13 @@ class _Layer:
                 return index
         if not self._has(Parameter.VAR_POSITIONAL):
             return len(mine)
-        # What it takes by keyword alone, no position can give.
+        # What it takes by keyword only cannot come by position.
         by_keyword = {parameter.name for parameter in self._own if parameter.kind is Parameter.KEYWORD_ONLY}
         taken = (index for index, parameter in enumerate(theirs) if parameter.name in by_keyword)
         return next(taken, len(theirs))
 
     def combined(self, inner: list[Parameter]) -> Signature:
-        """Return what it accepts itself and what it passes on, its own word first where it names the same."""
+        """Return what it accepts itself and what it passes on. Where both name a parameter, its own word counts."""
         own = {parameter.name: parameter for parameter in self._own}
         by_position = self._has(Parameter.VAR_POSITIONAL)
         aligned = self._aligned(inner)
@@ -134,7 +134,7 @@ class _Layer:
                 parameter = parameter.replace(kind=Parameter.KEYWORD_ONLY)  # noqa: PLW2901 - as above.
             found.append(parameter)
         for parameter in own.values():
-            # What has no default bears another name for what the wrapped function calls differently.
+            # One without a default is another name for a parameter of the wrapped function.
             is_option = parameter.default is not Parameter.empty and parameter.kind in BY_KEYWORD[by_position:]
             if (is_option or parameter.kind is Parameter.KEYWORD_ONLY) and parameter.name != BACKEND_PARAMETER:
                 found.append(parameter.replace(kind=Parameter.KEYWORD_ONLY))

@@ -105,7 +105,7 @@ class Router:
         return sorted(name for name in names if name in self._host.all and name not in reached)
 
     def lost(self, named: Mapping[str, Any], kept: frozenset[str]) -> list[str]:
-        """Return which of the parameters that no call may lose a call would lose, of those that it gives."""
+        """Return which of the parameters in ``kept`` a call gives and would lose."""
         return [name for name in self.lacking(kept) if name in named and not self._counts_as_none(name, named[name])]
 
     def _counts_as_none(self, name: str, value: Any) -> bool:
