@@ -11,7 +11,7 @@ import pytest
 from labs import define, make
 
 from scverse_backends import exceptions
-from scverse_backends._inside.dispatchers import host_functions
+from scverse_backends._inside.dispatchers import HostFunction, host_functions
 from scverse_backends._skeleton.stubs import stub
 from scverse_backends.testing import check_backend, temporary_backend
 
@@ -264,9 +264,10 @@ def test_classes():
 def test_an_outer_function_that_leads_nowhere():
     made, dispatcher, kept = written(f02, keep=True)
     (found,) = host_functions(dispatcher)
-    found.public = types.SimpleNamespace(__doc__=None, __wrapped__=None)
-    found.public.__wrapped__ = found.public
-    again = stub(found, "stubbed_host.f02", "raise NotImplementedError", {})
+    public = types.SimpleNamespace(__doc__=None, __wrapped__=None)
+    public.__wrapped__ = public
+    circle = HostFunction("f02", public, found.signature, is_class=False)
+    again = stub(circle, "stubbed_host.f02", "raise NotImplementedError", {})
     assert (again.source, kept.__name__) == (made.source, "f02")
 
 

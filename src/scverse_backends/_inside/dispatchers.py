@@ -8,6 +8,7 @@ from scverse_backends._dispatcher import BackendDispatcher
 from scverse_backends._foundation.foreign import safely
 from scverse_backends._foundation.labels import CPU
 from scverse_backends._foundation.live import live_dispatchers
+from scverse_backends._foundation.record import Record
 from scverse_backends._reports.discover import ambiguities as _ambiguities
 from scverse_backends._reports.discover import doubled
 from scverse_backends._signatures.accepted import implementation_signature
@@ -23,19 +24,17 @@ if TYPE_CHECKING:
     from scverse_backends._machinery import Machinery
 
 
-class HostFunction:
+class HostFunction(Record):
     """One function or class that a host dispatches."""
 
-    __slots__ = ("attribute", "is_class", "public", "signature")
-
-    def __init__(self, attribute: str, public: Any, signature: Signature, *, is_class: bool) -> None:
-        self.attribute = attribute
-        """What backends call it."""
-        self.public = public
-        """What the host's users call, with the host's own decorators around."""
-        self.signature = signature
-        """What a backend gets the arguments of."""
-        self.is_class = is_class
+    __slots__ = __match_args__ = ("attribute", "public", "signature", "is_class")
+    attribute: str
+    """What backends call it."""
+    public: Any
+    """What the host's users call, with the host's own decorators around."""
+    signature: Signature
+    """What a backend gets the arguments of."""
+    is_class: bool
 
 
 def inside(dispatcher: BackendDispatcher) -> Machinery:

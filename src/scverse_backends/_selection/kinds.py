@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import AsyncGeneratorType, CoroutineType, FunctionType, GeneratorType
 
+from scverse_backends._foundation.record import Record
 from scverse_backends._selection.steps import drive_async_generator, drive_coroutine, drive_generator
 
 TYPE_CHECKING = False
@@ -16,22 +17,20 @@ if TYPE_CHECKING:
     Drive = Callable[[Any, Steps, str, str], Any]
 
 
-class Kind:
+class Kind(Record):
     """One kind of function."""
 
-    __slots__ = ("drive", "flag", "name", "predicate", "result")
-
-    def __init__(self, name: str, flag: int, predicate: str, result: type, drive: Drive) -> None:
-        self.name = name
-        """What a person calls it."""
-        self.flag = flag
-        """The flag of its code. :mod:`inspect` looks at nothing else, and the interpreter does not look at it."""
-        self.predicate = predicate
-        """Name of the function of :mod:`inspect` that knows it."""
-        self.result = result
-        """The type of what a call returns."""
-        self.drive = drive
-        """Runs its body step by step."""
+    __slots__ = __match_args__ = ("name", "flag", "predicate", "result", "drive")
+    name: str
+    """What a person calls it."""
+    flag: int
+    """The flag of its code. :mod:`inspect` looks at nothing else, and the interpreter does not look at it."""
+    predicate: str
+    """Name of the function of :mod:`inspect` that knows it."""
+    result: type
+    """The type of what a call returns."""
+    drive: Drive
+    """Runs its body step by step."""
 
 
 GENERATOR = Kind("a generator function", 0x20, "isgeneratorfunction", GeneratorType, drive_generator)
