@@ -11,7 +11,7 @@ from weakref import ref
 
 from scverse_backends._discovery.exports import MISSING, exported, exported_if_loaded
 from scverse_backends._docstrings.remove import remove_options, remove_second_backend
-from scverse_backends._docstrings.splice import Offer, Option, add_options
+from scverse_backends._docstrings.splice import Option, add_options
 from scverse_backends._foundation.foreign import describe_error, safely
 from scverse_backends._foundation.labels import BACKEND_PARAMETER, CPU, did_you_mean, listing, suggestions
 from scverse_backends._signatures.arguments import Placeholder
@@ -225,8 +225,7 @@ def _write(record: Dispatched) -> None:
         record.unsettled = unsettled
         record.forget_plans()
     options = [
-        Option(name, tuple(Offer(c.provider, c.type, c.description, c.shown_default) for c in offers))
-        for name, offers in merged_options(record.contributions).items()
+        Option(name, tuple(one.offer for one in found)) for name, found in merged_options(record.contributions).items()
     ]
     for function in record.chain():
         written = next((one for one in record.written if one.function() is function), None)

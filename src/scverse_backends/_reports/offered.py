@@ -29,7 +29,7 @@ def shown_options(record: Dispatched) -> list[ShownOption]:
         for one in record.contributions[backend]:
             providers, types = found.setdefault(one.name, ([], []))
             providers.append(backend)
-            types += [" ".join(one.type.split())] if one.type else []
+            types += [" ".join(one.offer.type.split())] if one.offer.type else []
     return [ShownOption(name, tuple(providers), tuple(types)) for name, (providers, types) in found.items()]
 
 

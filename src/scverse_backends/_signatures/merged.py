@@ -10,9 +10,11 @@ import inspect
 from functools import partial
 from inspect import Parameter, Signature
 
-from scverse_backends._docstrings.read import parameter_docs
+from scverse_backends._docstrings.read import ParameterDoc, parameter_docs
+from scverse_backends._docstrings.splice import Offer
 from scverse_backends._foundation.foreign import in_a_line, safely
 from scverse_backends._foundation.labels import BACKEND_PARAMETER
+from scverse_backends._foundation.record import Record
 from scverse_backends._signatures.accepted import implementation_signature
 from scverse_backends._signatures.arguments import Names, Placeholder
 from scverse_backends._signatures.defaults import at_default
@@ -25,45 +27,19 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-class Contribution:
+class Contribution(Record):
     """One option that one backend adds to one host function."""
 
-    __slots__ = (
-        "annotation",
-        "default",
-        "description",
-        "name",
-        "provider",
-        "shown_annotation",
-        "shown_default",
-        "type",
-    )
+    __slots__ = __match_args__ = ("name", "default", "annotation", "shown_annotation", "offer")
+    name: str
+    default: Any
+    annotation: Any
+    shown_annotation: str
+    offer: Offer
+    """What docstrings show of it."""
 
-    def __init__(
-        self,
-        *,
-        provider: str,
-        name: str,
-        default: Any,
-        annotation: Any,
-        type: str | None,  # noqa: A002 - numpydoc's word for it.
-        description: tuple[str, ...],
-    ) -> None:
-        self.provider = provider
-        self.name = name
-        self.default = default
-        self.annotation = annotation
-        self.type = type
-        self.description = description
-        # A foreign ``__repr__`` runs here, where no lock is held, and never again.
-        self.shown_default = None if default is Parameter.empty else in_a_line(default)
-        """The default as text, which may be a page long."""
-        self.shown_annotation = repr(annotation)
 
-    @property
-    def has_default(self) -> bool:
-        """Whether the backend has a default of its own."""
-        return self.default is not Parameter.empty
+_UNDOCUMENTED = ParameterDoc(None, ())
 
 
 def contributions(
@@ -84,19 +60,14 @@ def contributions(
     found: list[Contribution] = []
     for name, parameter in signature.parameters.items():
         if name in added:
-            doc = described.get(name)
-            found.append(
-                Contribution(
-                    provider=provider,
-                    name=name,
-                    default=_printable(parameter.default, Placeholder("…")),
-                    annotation=_printable(
-                        _evaluated(_printable(parameter.annotation, Parameter.empty), implementation), Parameter.empty
-                    ),
-                    type=doc.type if doc is not None else None,
-                    description=doc.description if doc is not None else (),
-                )
-            )
+            default = _printable(parameter.default, Placeholder("…"))
+            written = _printable(parameter.annotation, Parameter.empty)
+            annotation = _printable(_evaluated(written, implementation), Parameter.empty)
+            # A foreign ``__repr__`` runs here, where no lock is held, and never again.
+            shown = None if default is Parameter.empty else in_a_line(default)
+            doc = described.get(name, _UNDOCUMENTED)
+            offer = Offer(provider, doc.type, doc.description, shown)
+            found.append(Contribution(name, default, annotation, repr(annotation), offer))
     return tuple(found)
 
 
@@ -166,8 +137,8 @@ def merged_parameters(found: Mapping[str, tuple[Contribution, ...]]) -> list[Par
 def _merged_default(offers: list[Contribution]) -> Any:
     """Return a default, since the merged signature must accept every valid call of the host."""
     first = offers[0]
-    if not all(offer.has_default for offer in offers):
-        needing = [offer.provider for offer in offers if not offer.has_default]
+    needing = [one.offer.provider for one in offers if one.default is Parameter.empty]
+    if needing:
         return Placeholder(f"<required by {', '.join(needing)}>")
     if all(at_default(offer.default, first.default) for offer in offers):
         return first.default
