@@ -158,7 +158,7 @@ class Routing:
             record, record.host_implementation(), args, kwargs, reason, note=instead, declined_by=declined_by
         )
 
-    def _warn_dropped(self, record: Dispatched, plan: Plan, dropped: list[str]) -> None:
+    def _warn_dropped(self, record: Dispatched, plan: Plan, dropped: Sequence[str]) -> None:
         if not dropped:
             return
         overruled = [name for name in dropped if plan.router is not None and plan.router.knows(name)]

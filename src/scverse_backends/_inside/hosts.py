@@ -14,7 +14,6 @@ from scverse_backends._foundation.labels import COLLECTIONS, did_you_mean, listi
 from scverse_backends._foundation.live import live_dispatchers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import TypeGuard
 
     from scverse_backends._dispatcher import BackendDispatcher
@@ -61,7 +60,8 @@ def _created_by(host: str) -> list[BackendDispatcher]:
     """Return the dispatchers of a module, or of the nearest package around it that creates some."""
     # A module that is loaded again makes its dispatcher anew, and the latest is the one in use.
     live = {(module, group, name): dispatcher for (module, group, name, *_), dispatcher in live_dispatchers()}
-    for place in _upwards(host):
+    place = host
+    while place:
         found = [
             dispatcher
             for (module, _, name), dispatcher in live.items()
@@ -72,13 +72,8 @@ def _created_by(host: str) -> list[BackendDispatcher]:
             return sorted(
                 found, key=lambda one: (place != host and not _has_functions_in(one, host), one.host_name != place)
             )
+        place = place.rpartition(".")[0]
     return []
-
-
-def _upwards(module: str) -> Iterator[str]:
-    while module:
-        yield module
-        module = module.rpartition(".")[0]
 
 
 def _has_functions_in(dispatcher: BackendDispatcher, module: str) -> bool:

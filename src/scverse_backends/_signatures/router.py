@@ -24,7 +24,7 @@ from scverse_backends.exceptions import BackendContractError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
     from scverse_backends._signatures.arguments import Given, Names
@@ -47,10 +47,10 @@ class Arranged:
 
     __slots__ = ("args", "dropped", "kwargs", "scoped")
 
-    def __init__(self, args: Any, kwargs: dict[str, Any], dropped: Iterable[str] = ()) -> None:
+    def __init__(self, args: Any, kwargs: dict[str, Any], dropped: Sequence[str] = ()) -> None:
         self.args = args
         self.kwargs = kwargs
-        self.dropped = list(dropped)
+        self.dropped = dropped
         """What the caller gave and the implementation does not know."""
         self.scoped: dict[str, Any] | None = None
         """Options among the keywords that a scope gave, ``None`` where no scope gives any that it takes."""
@@ -115,7 +115,7 @@ class Router:
             return True
         return convert is not None and convert(value) is OMITTED
 
-    def forwardable(self) -> tuple[int, frozenset[str] | Anything]:
+    def forwardable(self) -> tuple[int, Keywords]:
         """Return how many positional arguments and which keywords can be forwarded as they are; -1 for none at all."""
         host, implementation = self._host, self._implementation
         if set(host.required) != set(implementation.required):
