@@ -8,7 +8,7 @@ from scverse_backends._selection.state import Scope
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from types import TracebackType
     from typing import Any, Protocol
 
@@ -178,8 +178,8 @@ class TraceScope:
             return
         closed = self._traces.pop()
         closed.close()
-        open_traces: Iterator[Any] = (trace for trace in self._selection.variable.get().traces if trace is not closed)
-        self._selection.swap_traces(tuple(open_traces))
+        traces = self._selection.variable.get().traces
+        self._selection.swap_traces(tuple(trace for trace in traces if trace is not closed))
 
 
 def is_decorated(value: object) -> bool:

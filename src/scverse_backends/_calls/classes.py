@@ -190,12 +190,13 @@ def _derived_metaclass(metaclass: Any) -> type:
         return metaclass  # type: ignore[no-any-return]  # it is a class: issubclass() was asked.
     derived = _DERIVED.get(metaclass)
     if derived is None:
+        forward = _forward(metaclass)
         derived = type(
             f"Dispatching{metaclass.__name__}",
             (metaclass, AbstractDispatchMeta if issubclass(metaclass, ABCMeta) else DispatchMeta),
             {
-                "__call__": _make_call(_forward(metaclass)),
-                "__backend_forward__": _forward(metaclass),
+                "__call__": _make_call(forward),
+                "__backend_forward__": forward,
                 "__instancecheck__": metaclass.__instancecheck__,
                 "__subclasscheck__": metaclass.__subclasscheck__,
                 "__module__": __name__,

@@ -45,7 +45,7 @@ class Written:
         self.docs: tuple[str, ...] = ()
         self.options: tuple[Option, ...] = ()
         """All options that were ever written there: a host decorator may have made its text of a text with them."""
-        self.signature_before: Signature | None = None
+        self.signature_before: Any = None
         self.signatures: tuple[Signature, ...] = ()
 
 
@@ -270,8 +270,7 @@ def _write_signature(function: Any, written: Written, record: Dispatched) -> Non
     if isinstance(shown, MergedSignature):
         signature: Signature = record.merged_signature()
     elif isinstance(shown, Signature) and "backend" in shown.parameters:
-        ours = any(shown is one for one in written.signatures)
-        before = written.signature_before if ours and written.signature_before is not None else shown
+        before = written.signature_before if any(shown is one for one in written.signatures) else shown
         signature = with_parameters(before, merged_parameters(record.contributions))
         written.signature_before, written.signatures = before, (shown, signature)
     else:

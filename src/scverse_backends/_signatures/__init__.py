@@ -4,7 +4,7 @@
 the mapping from one side to the other, ``plan`` keeps it for the next call, ``merged`` puts together the signature that
 the host's function shows.
 
-Rule: everything here is computed from signatures and arguments alone; no backend is asked for anything.
+Rule: everything here is computed from signatures, docstrings and arguments; no backend is asked for anything.
 
 A door: it imports nothing, since import time is a promise. Other rooms import only the modules that ``DOOR`` names.
 """
