@@ -85,14 +85,18 @@ class Decider:
         epoch = self.epoch
         if record.own_backend is not None:
             requested, kwargs = record.own_backend.taken(record.name, requested, args, kwargs, self._warner)
-        choice, source = self._selected(requested, recording)
+        if recording is not None:
+            # Until it is known to be something that can run.
+            source = "environment" if requested is None else "argument"
+            recording.asks_for(self.selection.environment() if requested is None else requested, source)
+        choice, source = self._selected(requested)
+        if recording is not None:
+            recording.asks_for(choice.reading, source)
         # What runs inside sees the selection of the call, as in a ``with`` block around it.
         entered = state if requested is None else state.with_scope(Scope(object(), choice, None))
         decision = self.routing.route(record, choice, source, entered, args, kwargs)
-        inner = entered if decision.plan is None else entered.running_also(decision.plan.key)
-        # A host function may call itself for parts of its data. These stay on the host: a backend that declined the
-        # whole call was never asked about a part.
-        for key in decision.declined_by:
+        inner = entered
+        for key in decision.running:
             inner = inner.running_also(key)
         if recording is not None:
             _record(recording, decision)
@@ -108,23 +112,15 @@ class Decider:
             self._keep(record, decision, choice, requested, epoch)
         return decision
 
-    def _selected(self, requested: object, recording: Recording | None) -> tuple[Choice, str]:
+    def _selected(self, requested: object) -> tuple[Choice, str]:
         """Return what a call asks for, and which rule says so."""
         if requested is None:
-            if recording is not None:
-                # Until it is known to be something that can run.
-                recording.asks_for(self.selection.environment(), "environment")
-            choice, source = self.selection.effective()
-        else:
-            if recording is not None:
-                recording.asks_for(requested, "argument")
-            choice, source = self.resolver.choice(requested), "argument"
-            # A call on the host needs no look at the environment, which may select a backend later.
-            if choice is not CPU_CHOICE:
-                self.selection.wake()
-        if recording is not None:
-            recording.asks_for(choice.reading, source)
-        return choice, source
+            return self.selection.effective()
+        choice = self.resolver.choice(requested)
+        # A call on the host needs no look at the environment, which may select a backend later.
+        if choice is not CPU_CHOICE:
+            self.selection.wake()
+        return choice, "argument"
 
     def _keep(self, record: Dispatched, decision: Decision, choice: Choice, requested: object, epoch: int) -> None:
         """Keep the decision for the next call like this one, where that call needs no second look."""

@@ -52,7 +52,6 @@ class Decision:
     __slots__ = (
         "_ended",
         "args",
-        "declined_by",
         "implementation",
         "inner",
         "kwargs",
@@ -62,6 +61,7 @@ class Decision:
         "plan",
         "reason",
         "record",
+        "running",
         "variable",
     )
 
@@ -86,7 +86,7 @@ class Decision:
         plan: Plan | None = None,
         options: Mapping[str, Any] | None = None,
         note: str | None = None,
-        declined_by: tuple[tuple[str, str], ...] = (),
+        running: tuple[tuple[str, str], ...],
     ) -> None:
         self.record = record
         self.implementation = implementation
@@ -99,8 +99,12 @@ class Decision:
         """Options that a scope gave, ``None`` where no scope gives any that the implementation takes."""
         self.note = note
         """What is added to an exception of the host where it runs in place of a backend."""
-        self.declined_by = declined_by
-        """The implementations, each as backend and function, in whose place the host runs."""
+        self.running = running
+        """What counts as running inside, each as backend and function: what runs, or what the host runs in place of.
+
+        A host function may call itself for parts of its data. These stay on the host: a backend that declined the whole
+        call was never asked about a part.
+        """
         self._ended: tuple[Ended, ...] = ()
 
     @property

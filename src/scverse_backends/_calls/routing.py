@@ -125,7 +125,7 @@ class Routing:
                     self._warn_dropped(record, plan, arranged.dropped)
                     reason = _chain(attempts, candidate.name, "runs")
                     given = (plan.implementation, arranged.args, arranged.kwargs)
-                    return Decision(record, *given, reason, plan=plan, options=arranged.scoped)
+                    return Decision(record, *given, reason, plan=plan, options=arranged.scoped, running=(plan.key,))
                 candidate.reason = f"declined: {declined}"
             elif candidate.problem is not None:
                 self._warn_passed_over(record, candidate)
@@ -153,10 +153,8 @@ class Routing:
                 raise
             kwargs = own.for_host(kwargs)
         kwargs = record.without_unset(kwargs)
-        declined_by = tuple(attempt.plan.key for attempt in attempts if attempt.plan is not None)
-        return Decision(
-            record, record.host_implementation(), args, kwargs, reason, note=instead, declined_by=declined_by
-        )
+        declined = tuple(attempt.plan.key for attempt in attempts if attempt.plan is not None)
+        return Decision(record, record.host_implementation(), args, kwargs, reason, note=instead, running=declined)
 
     def _warn_dropped(self, record: Dispatched, plan: Plan, dropped: Sequence[str]) -> None:
         if not dropped:
