@@ -461,7 +461,7 @@ COPIES = {
     "indented": lambda doc: doc.replace("\n", "\n        "),
     "cleaned": lambda doc: inspect.cleandoc(doc.replace("\n", "\n    ")),
     "formatted": lambda doc: (doc + "\n%(more)s\n") % {"more": "More."},
-    "continued": lambda doc: "First.\n\n" + doc + "\n\nThe end.\n",
+    "continued": lambda doc: "First.\n\n" + inspect.cleandoc(doc) + "\n\nThe end.\n",
 }
 
 

@@ -187,11 +187,15 @@ def test_a_wrong_call_gets_the_error_of_a_plain_call(host: str, args: Any, kwarg
         plain(*args, **kwargs)
     implementation = host if "**" in host else host + extra
     function = pair(host, implementation)
-    function_with_backend = run_all_ways(function, *args, **kwargs)
-    assert function_with_backend == (TypeError, str(info.value))
+    kind, on_backend = run_all_ways(function, *args, **kwargs)
+    assert kind is TypeError
     with pytest.raises(TypeError) as on_host:
         function(*args, **kwargs)
-    assert str(on_host.value) == str(info.value)
+    for text in (on_backend, str(on_host.value)):
+        # From 3.13 on, Python suggests a name itself. Before, we do (4.9).
+        more = text.removeprefix(str(info.value))
+        assert text != more
+        assert more == "" or more.endswith("Did you mean 'beta'?")
 
 
 def test_an_error_of_a_wrong_call_names_the_host_function_on_the_short_way_too() -> None:

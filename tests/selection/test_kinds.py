@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import doctest
+import gc
 import inspect
 import io
 import math
@@ -353,6 +354,8 @@ def test_a_partial_is_dispatched():
 
 
 def test_singledispatch_inside():
+    gc.collect()  # Of another test's function of that name, which would look for the same in backends.
+
     @dispatch
     @singledispatch
     def kind(value):
@@ -368,6 +371,8 @@ def test_singledispatch_inside():
 
 
 def test_singledispatch_outside():
+    gc.collect()  # As above.
+
     @singledispatch
     def kind(value, **options):
         return "other"

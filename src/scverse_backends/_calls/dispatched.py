@@ -381,6 +381,6 @@ class LiveRecords:
     def __iter__(self) -> Iterator[Dispatched]:
         # A copy, since another thread may decorate while this one walks.
         for reference in list(self._refs):
-            record = reference.record
-            if record is not None:
+            record, wrapper = reference.record, reference()  # Kept alive meanwhile: a class is asked for its signature.
+            if record is not None and wrapper is not None:
                 yield record
