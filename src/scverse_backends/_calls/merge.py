@@ -167,8 +167,9 @@ class Merger:
             parts.append(f"Did you mean {BACKEND_PARAMETER!r}, which chooses who runs the call?")
         elif likely and likely[0] in options:
             parts.append(f"Did you mean {likely[0]!r}, an option of backend {options[likely[0]]!r}?")
-        elif "Did you mean" not in plain:
-            parts += [did_you_mean(likely).strip()] if likely else []
+        else:
+            # On some versions, Python has said it already.
+            parts += [did_you_mean(likely).strip()] if likely and "Did you mean" not in plain else []
         if waiting:
             parts.append(f"Backends not loaded yet may take it: {listing(waiting)}; choose one with backend=.")
         return " ".join(parts) if len(parts) > 1 else None
