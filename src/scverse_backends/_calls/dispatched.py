@@ -268,6 +268,13 @@ class Dispatched:
         path = _wrapped(_found_in_module(wrapper), wrapper)
         return path if path and path[-1] is wrapper else [wrapper]
 
+    def is_shown_as(self, function: Any) -> bool:
+        """Whether a function is the decorated one, or one that the host's decorators made of it."""
+        # Asked for each call that is decided, and only what wraps something can be of the chain without being ours.
+        if function is self.wrapper_ref():
+            return True
+        return "__wrapped__" in getattr(function, "__dict__", NOTHING) and any(function is one for one in self.chain())
+
     def is_being_defined(self) -> bool:
         """Whether its module is still being imported and does not show it yet: decorators may still come."""
         wrapper = self.wrapper_ref()

@@ -74,7 +74,7 @@ class Routing:
                 continue
             if plan is None:
                 yield Candidate(backend.name, "not implemented", distribution=backend.distribution)
-            elif any(plan.implementation is shown for shown in record.chain()):
+            elif record.is_shown_as(plan.implementation):
                 yield Candidate(CPU, f"{backend.name} hands back the host's own function")
                 return
             else:

@@ -65,6 +65,7 @@ class Router:
         "_host",
         "_implementation",
         "_omitted_by",
+        "_reached",
         "_renamed",
         "_unsettled",
         "options",
@@ -88,6 +89,7 @@ class Router:
         stayed = {new: old for new, old in renamed.items() if new not in implementation.all}
         # An old name is used only where the implementation knows it and not the new one.
         self._renamed = {new: old for new, old in stayed.items() if old[0] in implementation.all}
+        self._reached = implementation.all.union(self._renamed)
         self._omitted_by = {new: convert for new, (_, convert) in stayed.items() if convert is not None}
         """Converters that say whether nothing was given for a parameter that the implementation does not know."""
         # Old names are nobody's options, also where an implementation knows the new one beside them.
@@ -101,8 +103,7 @@ class Router:
         """Return which parameters of the host a call cannot give to the implementation."""
         if self._implementation.takes_any:
             return []
-        reached = self._implementation.all.union(self._renamed)
-        return sorted(name for name in names if name in self._host.all and name not in reached)
+        return sorted(name for name in names if name in self._host.all and name not in self._reached)
 
     def lost(self, named: Mapping[str, Any], kept: frozenset[str]) -> list[str]:
         """Return which of the parameters in ``kept`` a call gives and would lose."""
