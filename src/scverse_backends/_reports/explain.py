@@ -89,7 +89,7 @@ def explain(decider: Decider, record: Dispatched, backend: object) -> Explanatio
     """Say what a call would come to, without calling the backend."""
     selection = decider.selection
     name = record.name
-    if record.own_backend is not None and backend in record.own_backend.values:
+    if record.own_backend is not None and record.own_backend.means_own(backend):
         backend = None  # The host's own parameter, by its old name.
     state = selection.variable.get()
     try:

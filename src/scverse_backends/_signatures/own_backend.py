@@ -28,11 +28,15 @@ class OwnBackend:
         self.position = positional.index(BACKEND_PARAMETER) if BACKEND_PARAMETER in positional else None
         """Which positional argument it is, if it can be one."""
 
+    def means_own(self, backend: object) -> bool:
+        """Whether ``backend=`` gives one of the host's own values, as old calls did."""
+        return isinstance(backend, str) and backend in self.values
+
     def taken(
         self, function: str, backend: object, args: tuple[Any, ...], kwargs: dict[str, Any], warner: Warner
     ) -> tuple[object, dict[str, Any]]:
         """Return what a call selects, and its keywords: an old call gave the host's own values as ``backend=``."""
-        if not isinstance(backend, str) or backend not in self.values:
+        if not self.means_own(backend):
             return backend, kwargs
         given = self._given(args, kwargs)
         if given:
