@@ -88,7 +88,8 @@ class BackendDispatcher:
             raise ValueError(f"untrusted must be 'warn', 'refuse' or 'allow', not {untrusted!r}.")
         trust = Trust(trusted_backends, reserved_backends)
         # Only the frame of the module that creates this says where the host is, and where this can be found again.
-        creator = sys._getframe(1).f_globals  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        # Python documents the way there, its name notwithstanding.
+        creator = sys._getframe(1).f_globals  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # as said.
         module = str(creator.get("__name__", "__main__"))
         self._machinery = Machinery(host_name, entrypoint_group, module, trust, untrusted, _parameter_names(never_drop))
         self._key = enlist(self, module, entrypoint_group, host_name, creator.get("__spec__"))

@@ -189,7 +189,8 @@ def test_what_a_lazy_backend_takes_is_known_at_the_end() -> None:
         assert lab.other(0) == "lazy"
         assert lab.score(0) == ("lazy", 2)
     lab = lazy_lab()
-    with pytest.warns(DroppedArgumentWarning, match="'devise'.* Did you mean 'device'?") as caught:  # noqa: SIM117
+    # One block in the other, since the line of the inner one is what is looked at.
+    with pytest.warns(DroppedArgumentWarning, match="'devise'.* Did you mean 'device'?") as caught:  # noqa: SIM117 - as said.
         with lab.settings.use_backend("lazy", options={"devise": 2}):
             assert lab.score(0) == ("lazy", 0)
     assert (caught[0].filename, caught[0].message.backend, caught[0].message.parameter) == (__file__, "lazy", "devise")

@@ -105,12 +105,12 @@ def test_the_first_that_can_run_it_does(covers, order, policy, how):
         elif how == 2:
             with dispatcher.settings.use_backend(order):
                 bound = dispatcher.settings.bind(f)
-            call = lambda: bound(1)  # noqa: E731
+            call = lambda: bound(1)  # noqa: E731 - as above.
         elif how == 3:
             dispatcher.settings.backend = order
-            call = lambda: f(1)  # noqa: E731
+            call = lambda: f(1)  # noqa: E731 - as above.
         else:
-            call = lambda: f(1, backend=list(order))  # noqa: E731
+            call = lambda: f(1, backend=list(order))  # noqa: E731 - as above.
         # Twice, since the second call takes the way that the first prepared.
         assert [outcome(call), outcome(call)] == [expected, expected]
         explained = dispatcher.settings.explain(f, order)

@@ -275,10 +275,12 @@ class Installed:
 
     def _folder(self, place: Any) -> object:
         try:
-            changed = os.stat(place or ".").st_mtime_ns  # noqa: PTH116 - pathlib costs more than this.
+            # Each `noqa` below has one reason: pathlib costs more than the question.
+            changed = os.stat(place or ".").st_mtime_ns  # noqa: PTH116 - as said.
             known, metadata = self._seen.get(place, (None, None))
             if changed != known:
-                metadata = _times_of_metadata(place or ".") if os.path.isdir(place or ".") else changed  # noqa: PTH112
+                is_folder = os.path.isdir(place or ".")  # noqa: PTH112 - as said.
+                metadata = _times_of_metadata(place or ".") if is_folder else changed
                 self._seen[place] = (changed, metadata)
         except (OSError, ValueError, TypeError):
             return place
