@@ -106,37 +106,25 @@ def test_without_a_mistake(author):
     assert "failed" not in author.test(author.folder)
 
 
+def changed(path, old, new, **checked):
+    """Return the mistake of a package that is checked after a text in it was replaced."""
+
+    def mistake(author):
+        author.change(path, old, new)
+        return author.check(**checked)
+
+    return mistake
+
+
 # -- what keeps the host from finding the package ----------------------------------------------------------------------
 
 
-def wrong_module(author):
-    author.change(PROJECT, "_backends.example_host", "_backends.examplehost")
-    return author.check()
-
-
-def missing_dependency(author):
-    author.change(ADAPTER, "from importlib import", "import a_gpu_library\nfrom importlib import")
-    return author.check()
-
-
-def no_name(author):
-    author.change(ADAPTER, 'name = "my_backend"\n', "")
-    return author.check()
-
-
-def bad_name(author):
-    author.change(ADAPTER, 'name = "my_backend"', 'name = "my backend"')
-    return author.check()
-
-
-def reserved_name(author):
-    author.change(ADAPTER, 'name = "my_backend"', 'name = "gpu"')
-    return author.check()
-
-
-def name_of_somebody_else(author):
-    author.change(PROJECT, 'my_backend = "', 'example_jax = "')
-    return author.check("example_jax")
+wrong_module = changed(PROJECT, "_backends.example_host", "_backends.examplehost")
+missing_dependency = changed(ADAPTER, "from importlib import", "import a_gpu_library\nfrom importlib import")
+no_name = changed(ADAPTER, 'name = "my_backend"\n', "")
+bad_name = changed(ADAPTER, 'name = "my_backend"', 'name = "my backend"')
+reserved_name = changed(ADAPTER, 'name = "my_backend"', 'name = "gpu"')
+name_of_somebody_else = changed(PROJECT, 'my_backend = "', 'example_jax = "', name="example_jax")
 
 
 def other_place_than_the_host_trusts(author):
@@ -146,14 +134,8 @@ def other_place_than_the_host_trusts(author):
     return author.check("example_jax")
 
 
-def entry_point_of_another_name(author):
-    author.change(PROJECT, 'my_backend = "', 'mine = "')
-    return author.check(code=0)
-
-
-def aliases_as_text(author):
-    author.change(ADAPTER, 'name = "my_backend"', 'name = "my_backend"\naliases = "mine"')
-    return author.check(code=0)
+entry_point_of_another_name = changed(PROJECT, 'my_backend = "', 'mine = "', code=0)
+aliases_as_text = changed(ADAPTER, 'name = "my_backend"', 'name = "my_backend"\naliases = "mine"', code=0)
 
 
 # -- what keeps a function from being called ---------------------------------------------------------------------------
@@ -176,56 +158,26 @@ def left_out_of_all(author):
     return author.check(code=0)
 
 
-def misspelt_function(author):
-    author.change(ADAPTER, '"embed": ', '"embedd": ')
-    return author.check(code=0)
-
-
-def listed_and_not_there(author):
-    author.change(FUNCTIONS, "def embed(", "def embed_cells(")
-    return author.check()
-
-
-def library_that_is_missing_when_called(author):
-    author.change(FUNCTIONS, "from __future__ import annotations\n", "import a_gpu_library\n")
-    return author.check()
+misspelt_function = changed(ADAPTER, '"embed": ', '"embedd": ', code=0)
+listed_and_not_there = changed(FUNCTIONS, "def embed(", "def embed_cells(")
+library_that_is_missing_when_called = changed(
+    FUNCTIONS, "from __future__ import annotations\n", "import a_gpu_library\n"
+)
 
 
 # -- what calls would stumble over -------------------------------------------------------------------------------------
 
 
-def required_parameter_of_another_name(author):
-    author.change(FUNCTIONS, "def embed(data,", "def embed(dataset,")
-    return author.check()
-
-
-def another_default(author):
-    author.change(FUNCTIONS, "n_components=2", "n_components=50")
-    return author.check(code=0)
-
-
-def option_without_a_description(author):
-    author.change(FUNCTIONS, "tile=1024", "tile=1024, device=0")
-    return author.check(code=0)
-
-
-def option_that_is_required(author):
-    author.change(FUNCTIONS, "tile=1024", "tile")
-    return author.check(code=0)
-
-
-def coroutine(author):
-    author.change(FUNCTIONS, "def embed(", "async def embed(")
-    return author.check(code=0)
-
-
-def can_run_of_other_parameters(author):
-    author.change(
-        FUNCTIONS,
-        '    return "my_backend"\n',
-        '    return "my_backend"\n\n\nembed.can_run = lambda data, n_components=2: n_components < 100\n',
-    )
-    return author.check()
+required_parameter_of_another_name = changed(FUNCTIONS, "def embed(data,", "def embed(dataset,")
+another_default = changed(FUNCTIONS, "n_components=2", "n_components=50", code=0)
+option_without_a_description = changed(FUNCTIONS, "tile=1024", "tile=1024, device=0", code=0)
+option_that_is_required = changed(FUNCTIONS, "tile=1024", "tile", code=0)
+coroutine = changed(FUNCTIONS, "def embed(", "async def embed(", code=0)
+can_run_of_other_parameters = changed(
+    FUNCTIONS,
+    '    return "my_backend"\n',
+    '    return "my_backend"\n\n\nembed.can_run = lambda data, n_components=2: n_components < 100\n',
+)
 
 
 # -- what the list shows -----------------------------------------------------------------------------------------------
