@@ -77,6 +77,18 @@ def test_dashes_in_a_description_underline_nothing():
     assert remove_options(add_options(doc, options), options) == doc
 
 
+def test_a_header_in_google_style_goes_with_its_only_entry():
+    option = Option("n", (Offer("fast", "int", ("How.",), ""),))
+    doc = "Sum.\n\nOther Parameters:\n    n (fast): int. How.\n"
+    assert remove_options(doc, [option]) == "Sum.\n"
+
+
+def test_the_last_line_may_be_another_entry():
+    option = Option("n", (Offer("fast", "int", (), ""),))
+    doc = "Sum.\n\nOther Parameters\n----------------\nn (fast) : int\nlast"
+    assert remove_options(doc, [option]) == "Sum.\n\nOther Parameters\n----------------\nlast"
+
+
 def test_a_section_of_the_host_that_was_empty_stays():
     doc = "Sum.\n\nOther Parameters\n----------------\n\nNotes\n-----\nText.\n"
     assert remove_options(doc, ALL) == doc
