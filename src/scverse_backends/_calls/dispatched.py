@@ -387,7 +387,9 @@ class LiveRecords:
 
     def __iter__(self) -> Iterator[Dispatched]:
         # A copy, since another thread may decorate while this one walks.
-        for reference in list(self._refs):
-            record, wrapper = reference.record, reference()  # Kept alive meanwhile: a class is asked for its signature.
+        references: list[Any] = list(self._refs)
+        for reference in references:
+            record: Dispatched | None = reference.record
+            wrapper = reference()  # Kept alive meanwhile: a class is asked for its signature.
             if record is not None and wrapper is not None:
                 yield record

@@ -40,7 +40,7 @@ class Record:
     """
 
     __slots__ = ()
-    __match_args__: tuple[str, ...] = ()
+    __match_args__: ClassVar[tuple[str, ...]] = ()
     __dataclass_fields__: ClassVar[Any] = AsDataClass()
     __dataclass_params__: ClassVar[Any] = AsDataClass()
 

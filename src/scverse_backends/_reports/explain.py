@@ -14,7 +14,7 @@ from scverse_backends.exceptions import BackendError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
+    from typing import Any, ClassVar
 
     from scverse_backends._calls.decide import Decider
     from scverse_backends._calls.decision import Candidate
@@ -47,7 +47,17 @@ class Explanation(Record):
         What else a user should know, for instance that the environment variable was set too late.
     """
 
-    __slots__ = __match_args__ = ("function", "requested", "source", "executes", "reason", "steps", "note")
+    # Annotated, so that checkers need not guess it from the fields.
+    __match_args__: ClassVar[tuple[str, ...]] = (
+        "function",
+        "requested",
+        "source",
+        "executes",
+        "reason",
+        "steps",
+        "note",
+    )
+    __slots__ = __match_args__
     function: str
     requested: str | tuple[str, ...]
     source: str

@@ -6,7 +6,7 @@ from scverse_backends._foundation.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Literal
+    from typing import ClassVar, Literal
 
     Severity = Literal["error", "warning", "note"]
 
@@ -29,7 +29,9 @@ class Problem(Record):
         What to do about it.
     """
 
-    __slots__ = __match_args__ = ("function", "parameter", "severity", "message", "advice")
+    # Annotated, so that checkers need not guess it from the fields.
+    __match_args__: ClassVar[tuple[str, ...]] = ("function", "parameter", "severity", "message", "advice")
+    __slots__ = __match_args__
     function: str | None
     parameter: str | None
     severity: Severity

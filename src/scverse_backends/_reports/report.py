@@ -16,7 +16,7 @@ from scverse_backends.exceptions import BackendLoadError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from typing import overload
+    from typing import ClassVar, overload
 
     from scverse_backends._calls.dispatched import Dispatched
     from scverse_backends._discovery.answers import Entry
@@ -50,7 +50,8 @@ class BackendInfo(Record):
         Names of the host functions that it implements.
     """
 
-    __slots__ = __match_args__ = (
+    # Annotated, so that checkers need not guess it from the fields.
+    __match_args__: ClassVar[tuple[str, ...]] = (
         "name",
         "aliases",
         "distribution",
@@ -62,6 +63,7 @@ class BackendInfo(Record):
         "error",
         "functions",
     )
+    __slots__ = __match_args__
     name: str
     aliases: tuple[str, ...]
     distribution: str | None

@@ -65,16 +65,16 @@ class Selection:
     )
 
     def __init__(self, host_name: str, resolve: Callable[..., Choice]) -> None:
-        self.base = State()
+        self.base: State = State()
         """What is in force outside every scope; its ``choice`` is the process-wide one, ``None`` where a call has to
         take the long way to find it. The only state that is ever changed in place."""
         self.variable: ContextVar[State] = ContextVar(f"{host_name} backend", default=self.base)
         self.current: Callable[[], State] = self.variable.get
         """Returns what is in force in this context; bound once, since every call asks."""
-        self.idle = False
-        self.source = "default"
-        self.variable_name = environment_variable(host_name)
-        self.resolve = resolve
+        self.idle: bool = False
+        self.source: str = "default"
+        self.variable_name: str = environment_variable(host_name)
+        self.resolve: Callable[..., Choice] = resolve
         """Turns what a user wrote into a choice."""
         self.changes: object = object()
         """Another object after each change of a context's scopes, so that a call can tell whether its body made any.

@@ -23,8 +23,8 @@ class Choice:
     __slots__ = ("is_order", "names")
 
     def __init__(self, names: tuple[str, ...], *, is_order: bool = False) -> None:
-        self.names = names
-        self.is_order = is_order
+        self.names: tuple[str, ...] = names
+        self.is_order: bool = is_order
 
     @property
     def reading(self) -> str | tuple[str, ...]:
@@ -83,9 +83,9 @@ class Options:
     __slots__ = ("by_backend", "carried")
 
     def __init__(self, by_backend: Mapping[str, Mapping[str, Any]]) -> None:
-        self.by_backend = by_backend
+        self.by_backend: Mapping[str, Mapping[str, Any]] = by_backend
         """Canonical name of a backend, to names and values of its options."""
-        self.carried = False
+        self.carried: bool = False
         """Whether a function was bound that takes them along."""
 
 
@@ -105,12 +105,12 @@ class Scope:
         options: Options | None = None,
         source: str = "scope",
     ) -> None:
-        self.owner = owner
+        self.owner: object = owner
         """An :class:`Opening` where a ``with`` block was entered, and else any object of its own."""
-        self.choice = choice
-        self.fallback = fallback
-        self.options = options
-        self.source = source
+        self.choice: Choice | None = choice
+        self.fallback: str | None = fallback
+        self.options: Options | None = options
+        self.source: str = source
         """Which rule made the choice, where no block and no call did."""
 
 
@@ -126,11 +126,11 @@ class State:
         traces: tuple[Any, ...] = (),
         depth: int = 0,
     ) -> None:
-        self.scopes = scopes
-        self.running = running
+        self.scopes: tuple[Scope, ...] = scopes
+        self.running: tuple[tuple[str, str], ...] = running
         """The implementations that are running, each as backend and function."""
-        self.traces = traces
-        self.depth = depth
+        self.traces: tuple[Any, ...] = traces
+        self.depth: int = depth
         """How many traced calls are running."""
         chosen = (scope.choice for scope in reversed(scopes) if scope.choice is not None)
         self.choice: Choice | None = next(chosen, None)
