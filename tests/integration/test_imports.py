@@ -39,6 +39,12 @@ def test_importing_and_calling_a_host_lists_nothing(site):  # 2.1
     assert site.imported() == []
 
 
+def test_a_listing_where_no_backend_is_installed_loads_nothing_that_a_call_needs(site):  # section 10
+    found = site.run("import sys, hosted\nhosted.dispatcher.discover()\nreport(sorted(sys.modules))")
+    assert "scverse_backends._discovery.registry" in found
+    assert not [name for name in found if name.endswith(("_calls.merge", "_calls.decide", "_signatures.accepted"))]
+
+
 def test_what_is_loaded_late_is_there_by_its_name(site):  # section 9
     loaded = site.run(
         """

@@ -114,6 +114,7 @@ class Merger:
 
     def merge_everything(self) -> list[BackendLoadWarning]:
         """Merge lazily provided functions too, which their adapters import for it; returns what failed."""
+        self.refresh()  # Nothing may have come or gone, and an interrupt may have cut the last merge short.
         problems: list[BackendLoadWarning] = []
         for backend in self._registry.available():
             for record in self._records:

@@ -1,4 +1,4 @@
-"""Load and merge everything, and say what a host's developers should hear about."""
+"""Say what a host's developers should hear about, once everything is loaded and merged."""
 
 from __future__ import annotations
 
@@ -9,35 +9,34 @@ from scverse_backends.exceptions import BackendConflictWarning, BackendLoadWarni
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from scverse_backends._calls.dispatched import Dispatched, LiveRecords
-    from scverse_backends._calls.merge import Merger
+    from scverse_backends._calls.dispatched import Dispatched
     from scverse_backends._discovery.registry import Registry
     from scverse_backends._discovery.resolver import Resolver
     from scverse_backends._foundation.warner import Key, Warner
     from scverse_backends.exceptions import BackendWarning
 
 
-def discover(resolver: Resolver, registry: Registry, records: LiveRecords, warner: Warner, merger: Merger) -> None:
-    """Load and merge everything, then say what is wrong."""
-    resolver.load_all()
-    merger.refresh()  # Nothing may have come or gone, and an interrupt may have cut the last merge short.
-    problems = merger.merge_everything()
-    pending: list[tuple[Key, BackendWarning]] = [(("notice", str(warning)), warning) for warning in problems]
-    listed = records.listed()
-    pending += _warnings(resolver.host, registry, listed, warn_untrusted=resolver.warns_untrusted)
+def report(
+    resolver: Resolver, registry: Registry, records: list[Dispatched], warner: Warner, merged: list[BackendLoadWarning]
+) -> None:
+    """Say what is wrong with the backends and with the host, once everything is loaded and merged."""
+    pending: list[tuple[Key, BackendWarning]] = [(("notice", str(warning)), warning) for warning in merged]
+    pending += _warnings(resolver.host, registry, records, warn_untrusted=resolver.warns_untrusted)
     # Everything is merged by now, so a warning that is an error leaves nothing half-done.
     for key, warning in pending:
         warner.warn_once(key, warning)
-    check_never_drop(listed)
+    check_never_drop(records)
 
 
-def check_never_drop(records: Iterable[Dispatched]) -> None:
+def check_never_drop(records: Sequence[Dispatched]) -> None:
     """Refuse a slip in `never_drop`: a name that no function has as a parameter would keep nothing."""
-    records = list(records)
+    kept = {name for record in records for name in record.never_drop}
+    if not kept:
+        return  # Reading all signatures would take longer than everything else here.
     known = {name for record in records for name in record.host_names().all}
-    lost = sorted({name for record in records for name in record.never_drop} - known)
+    lost = sorted(kept - known)
     if lost:
         likely = did_you_mean(suggestions(lost[0], known))
         raise ValueError(f"never_drop: no function of the host has a parameter {listing(lost)}.{likely}")
