@@ -825,9 +825,9 @@ def test_calls_under_an_order_do_not_look_again(site, monkeypatch):  # 1.9
     dispatcher.settings.backend = ["absent", "broken", "fast"]
     with pytest.warns(FallbackWarning) as caught:
         assert f(1) == "fast"
-    assert [str(warning.message).partition(":")[0] for warning in caught] == [
-        "Backend 'absent' is passed over",
-        "Backend 'broken' is passed over",
+    assert [str(warning.message).partition(".")[0] for warning in caught] == [
+        "In this order, 'absent' is passed over",
+        "In this order, 'broken' is passed over",
     ]
     listings = []
     real = importlib.metadata.distributions

@@ -182,7 +182,7 @@ class Routing:
         self._warner.warn_once(
             ("passed over", candidate.name, candidate.reason),
             FallbackWarning(
-                f"Backend {candidate.name!r} is passed over: {candidate.problem}",
+                f"In this order, {candidate.name!r} is passed over. {candidate.problem}",
                 backend=candidate.name,
                 function=record.name,
             ),
