@@ -200,7 +200,21 @@ def test_a_worker_without_the_backend_raises_where_it_is_called():
     with settings.use_backend("fast"):
         bound = settings.bind(where)
     dispatcher.unregister("fast")
-    with pytest.raises(UnknownBackendError, match="fast"):
+    with pytest.raises(UnknownBackendError, match="fast") as caught:
+        bound()
+    # It is called where it was bound, so there is no other place to tell of.
+    assert "Where bind() was called" not in str(caught.value)
+
+
+@pytest.mark.parametrize("machine", ["a machine before", "z machine after"])
+def test_a_worker_on_any_machine_says_that_it_is_another_place(monkeypatch, machine):  # 1.8
+    monkeypatch.setattr("platform.node", lambda: "home")
+    with settings.use_backend("fast"):
+        bound = settings.bind(where)
+    dispatcher.unregister("fast")
+    # Of two processes with one number on two machines, neither is the other.
+    monkeypatch.setattr("platform.node", lambda: machine)
+    with pytest.raises(UnknownBackendError, match=f"on {machine}.*Where bind.. was called"):
         bound()
 
 

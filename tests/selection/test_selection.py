@@ -415,7 +415,10 @@ def test_snapshots_bring_back_what_was_selected(host):
         restore()
         assert (settings.backend, settings.fallback) == ("fast", "explicit")
         restore = contextvars.copy_context().run(host.selection.snapshot)
+        # A running call sees by this that its body did something to the selection.
+        before = host.selection.changes
         restore()
+        assert host.selection.changes is not before
         assert settings.backend == "fast"
 
 
