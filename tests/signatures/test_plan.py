@@ -13,10 +13,7 @@ from scverse_backends._signatures.arguments import InvalidCall, Names, bind
 from scverse_backends._signatures.plan import NO_PLAN, Plan
 from scverse_backends._signatures.router import Router, backend_only
 
-
-def given_all(name: str, value: Any) -> bool:
-    """Stand in for a record whose backends add no options."""
-    return False
+NOTHING_UNSET: frozenset[str] = frozenset()
 
 
 def names(function: Any) -> Names:
@@ -162,7 +159,7 @@ def test_options_are_public_and_can_be_given_by_keyword() -> None:
 
 def test_sorting() -> None:
     host = names(lambda a, /, b=1, **others: 0)
-    given = bind("f", host, frozenset({"size"}), (1,), {"a": 2, "size": 3, "b": 4}, given_all)
+    given = bind("f", host, frozenset({"size"}), (1,), {"a": 2, "size": 3, "b": 4}, NOTHING_UNSET)
     assert given.named == {"a": 1, "b": 4}
     assert given.options == {"size": 3}
     assert given.extra == {"a": 2}
@@ -171,14 +168,14 @@ def test_sorting() -> None:
 def test_what_is_wrong_with_a_call() -> None:
     host = names(lambda a, /, b=1, *, c: 0)
     with pytest.raises(InvalidCall, match=r"^pkg\.f\(\) got an unexpected keyword argument 'zzz'") as info:
-        bind("pkg.f", host, frozenset(), (1,), {"zzz": 1, "c": 2}, given_all)
+        bind("pkg.f", host, frozenset(), (1,), {"zzz": 1, "c": 2}, NOTHING_UNSET)
     assert info.value.keyword == "zzz"
     with pytest.raises(InvalidCall, match=r"f\(\) missing 1 required keyword-only argument: 'c'") as info:
-        bind("f", host, frozenset({"size"}), (1,), {"size": 1}, given_all)
+        bind("f", host, frozenset({"size"}), (1,), {"size": 1}, NOTHING_UNSET)
     assert info.value.keyword is None
     with pytest.raises(InvalidCall, match="positional-only") as info:
-        bind("f", host, frozenset(), (), {"a": 1, "c": 2}, given_all)
+        bind("f", host, frozenset(), (), {"a": 1, "c": 2}, NOTHING_UNSET)
     assert info.value.keyword is None
     # A parameter may be called what one would call a stand-in's own.
     with pytest.raises(InvalidCall, match="missing"):
-        bind("f", names(lambda kwargs, __, **others: 0), frozenset(), (), {"more": 1}, given_all)
+        bind("f", names(lambda kwargs, __, **others: 0), frozenset(), (), {"more": 1}, NOTHING_UNSET)

@@ -409,6 +409,69 @@ def applying_defaults(function: Any) -> Any:
     return wrapper
 
 
+def shim(function: Any) -> Any:
+    @functools.wraps(function)
+    def renaming(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    return renaming
+
+
+def closed(x: Any, n: int = 1) -> Any:
+    return {}
+
+
+def open_ended(x: Any, n: int = 1, **more: Any) -> Any:
+    return more
+
+
+class Closed:
+    def __init__(self, x: Any, n: int = 1) -> None:
+        self.more: dict[str, Any] = {}
+
+
+class OpenEnded:
+    def __init__(self, x: Any, n: int = 1, **more: Any) -> None:
+        self.more = more
+
+
+class Theirs:
+    def __init__(self, x: Any, n: int = 1, *, device: Any, tile: int = 3) -> None: ...
+
+
+HOSTS = {"closed": closed, "shim": shim(closed), "open": open_ended, "class": Closed, "open class": OpenEnded}
+WAYS: dict[str, dict[str, Any]] = {"nothing": {}, "argument": {"backend": "cpu"}, "fallback": {"backend": ["none"]}}
+
+
+@pytest.mark.parametrize("kind", HOSTS)
+@pytest.mark.parametrize("way", [*WAYS, "undone"])
+@pytest.mark.filterwarnings("ignore::scverse_backends.exceptions.BackendWarning")
+def test_what_a_filling_decorator_adds_reaches_no_host(kind: str, way: str) -> None:  # 4.9
+    dispatcher = make("filled_lab")
+    is_class = "class" in kind
+    # Built anew, since decorating a class changes it.
+    host = type("score", HOSTS[kind].__bases__, dict(vars(HOSTS[kind]))) if is_class else HOSTS[kind]
+    score = (dispatcher.backend_class if is_class else dispatcher.backend_dispatch)(name="score")(host)
+    dispatcher.register(adapter(score=Theirs if is_class else define("def f(x, n=1, *, device, tile=3): ...")))
+    dispatcher.register(adapter("none"))
+    if way == "undone":
+        dispatcher.settings.backend = "fast"
+        del dispatcher.settings.backend
+
+    def more(*args: Any, **kwargs: Any) -> Any:
+        returned = score(*args, **kwargs, **WAYS.get(way, {}))
+        return returned.more if is_class else returned
+
+    filled = inspect.signature(score).bind(1)
+    filled.apply_defaults()
+    given = {name: value for name, value in filled.kwargs.items() if name != "backend"}
+    assert list(given) == ["device", "tile"]
+    assert more(*filled.args, **given) == {}
+    if "open" in kind:
+        # A caller may give such a key without meaning a backend.
+        assert more(1, 1, device=2, tile=3) == {"device": 2, "tile": 3}
+
+
 @pytest.mark.parametrize("how", ["argument", "scope"])
 @pytest.mark.parametrize("rest", ["", ", **kw"])
 def test_no_placeholder_reaches_a_backend(rest: str, how: str) -> None:  # 4.2, 5.1

@@ -100,7 +100,10 @@ def _make_call(forward: Any) -> Callable[..., Any]:
         if backend is _UNSET:
             # First, since it is what nearly every call is, of the class itself and of its subclasses.
             selection = known.selection
-            if selection.idle or (selection.current().short or selection.base.choice) is CPU_CHOICE:
+            if selection.idle or (
+                (selection.current().short or selection.base.choice) is CPU_CHOICE
+                and (known.record.swallowed is None or known.record.swallowed.isdisjoint(kwargs))
+            ):
                 try:
                     return bound(cls)(*args, **kwargs)
                 except TypeError as error:

@@ -168,7 +168,7 @@ class Decider:
             traceback = error.__traceback__
             # An error that a body raised has that body's frame behind the wrapper's.
             if traceback is not None and traceback.tb_next is None:
-                if decision is None and any(record.is_unset(name, value) for name, value in kwargs.items()):
+                if decision is None and record.unset_in(kwargs):
                     # A kept decision went without a look at the arguments.
                     return self.decide(record, requested, args, kwargs)
                 refused = Attempt(self._check, record, None if on_host else plan, args, kwargs, str(error))
@@ -203,10 +203,9 @@ class Decider:
 
     def _note_options(self, record: Dispatched, kwargs: dict[str, Any], error: TypeError) -> None:
         """Say in the error of a host with ``**kwargs`` which backends know a keyword that it was given."""
-        host = record.host_names()
-        for name in kwargs if host.takes_any else ():
-            knowing = [backend for backend, found in record.contributions.items() if any(c.name == name for c in found)]
-            if knowing and name not in host.all:
+        for name in kwargs if record.host_names().takes_any else ():
+            if name in (record.swallowed or ()):
+                knowing = [who for who, found in record.contributions.items() if any(one.name == name for one in found)]
                 note(error, f"{name!r} is an option of {listing(knowing)}, and this call ran on the host.")
 
 

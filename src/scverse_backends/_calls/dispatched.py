@@ -55,6 +55,7 @@ class Dispatched:
         "plans",
         "renamed",
         "sources",
+        "swallowed",
         "unsettled",
         "wrapper_ref",
         "written",
@@ -88,6 +89,8 @@ class Dispatched:
         """Which backend each contribution was read from."""
         self.unsettled: frozenset[str] = _NO_NAMES
         """The options whose default only a backend knows. A placeholder may be given for them."""
+        self.swallowed: frozenset[str] | None = None
+        """The options that the host function would take for keys of its ``**kwargs``, without an error, if any."""
         self.written: tuple[Any, ...] = ()
         """What merging found before it wrote, for each function that shows merged text."""
         self.wrapper_ref: Callable[[], Any] = _no_wrapper
@@ -181,27 +184,29 @@ class Dispatched:
 
     # -- options that only backends have -------------------------------------------------------------------------------
 
-    def is_unset(self, name: str, value: Any) -> bool:
-        """Whether nobody gave this option of a backend: its value is the default that the signature shows.
+    def unset_in(self, kwargs: dict[str, Any]) -> frozenset[str]:
+        """Return the options of backends that a call gives without meaning it.
 
-        A decorator may bind a call by the signature and fill in every default.
+        A decorator may bind a call by the signature and fill in every default. A placeholder proves it. Without one,
+        what a host takes by ``**kwargs`` may be meant for the host.
         """
-        if not self.contributions or name in self.host_names().all:
-            return False
+        if not self.contributions or not kwargs:
+            return _NO_NAMES
         from scverse_backends._signatures.arguments import Placeholder  # As above.
         from scverse_backends._signatures.defaults import at_default
 
-        shown = self.signature(self.contributions).parameters.get(name)
-        return isinstance(value, Placeholder) or (shown is not None and at_default(value, shown.default))
+        host = self.host_names()
+        shown = self.signature(self.contributions).parameters
+        options = {option.name for found in self.contributions.values() for option in found}
+        unset = {name for name in kwargs if name not in host.all and isinstance(kwargs[name], Placeholder)}
+        if unset or not host.takes_any:
+            unset |= {name for name in options.intersection(kwargs) if at_default(kwargs[name], shown[name].default)}
+        return frozenset(unset)
 
     def without_unset(self, kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Return keywords without the options of backends that nobody gave.
-
-        A host with ``**kwargs`` gets them, since the caller may mean what the host makes of them.
-        """
-        if self.contributions and not self.host_names().takes_any:
-            return {name: value for name, value in kwargs.items() if not self.is_unset(name, value)}
-        return kwargs
+        """Return keywords without the options of backends that nobody meant."""
+        unset = self.unset_in(kwargs)
+        return {name: value for name, value in kwargs.items() if name not in unset} if unset else kwargs
 
     # -- what it shows -----------------------------------------------------------------------------------------------
 

@@ -151,7 +151,7 @@ class Implementations:
         options = frozenset[str]() if plan is None else plan.options
         try:
             constructs = record.constructor is not None
-            unset = record.is_unset
+            unset = record.unset_in(kwargs)
             return bind(record.plain_name, record.host_names(), options, args, kwargs, unset, constructs=constructs)
         except InvalidCall as error:
             text = str(error)

@@ -6,7 +6,7 @@ Foreign attributes are read without a lock and kept as contributions; the lock c
 from __future__ import annotations
 
 from _thread import RLock
-from inspect import Signature
+from inspect import CO_VARKEYWORDS, Signature
 from weakref import ref
 
 from scverse_backends._discovery.exports import MISSING, exported, exported_if_loaded
@@ -226,6 +226,9 @@ def _write(record: Dispatched) -> None:
     if unsettled != record.unsettled:
         record.unsettled = unsettled
         record.forget_plans()
+    record.swallowed = frozenset(one.name for one in added) if added and _takes_any_key(record) else None
+    if record.swallowed is not None:
+        record.gate.selection.wake()  # From now on, calls look at what they are given.
     options = [
         Option(name, tuple(one.offer for one in found)) for name, found in merged_options(record.contributions).items()
     ]
@@ -243,6 +246,12 @@ def _write(record: Dispatched) -> None:
     # The annotations of a class are those of its attributes.
     if wrapper is not None and not record.is_class:
         record.annotate(wrapper)
+
+
+def _takes_any_key(record: Dispatched) -> bool:
+    """Whether the host function itself takes ``**kwargs``, whatever it shows: a decorator inside ours may do so."""
+    code = getattr(record.constructor or record.function, "__code__", None)
+    return code is None or bool(code.co_flags & CO_VARKEYWORDS)
 
 
 def _write_doc(function: Any, written: Written, options: list[Option], everywhere: tuple[Written, ...]) -> None:

@@ -78,9 +78,9 @@ def maker(selection: Selection | NeverIdle) -> Maker:  # noqa: PLR0915 - see the
         # A part in a function of its own would cost each call another call, and stand between caller and callee.
         def wrapper(*args: Any, backend: Any = None, **kwargs: Any) -> Any:  # noqa: PLR0915 - see above.
             if backend is None:
-                if (
-                    selection.idle
-                    or (choice := (state := selection.current()).short or selection.base.choice) is CPU_CHOICE
+                if selection.idle or (
+                    (choice := (state := selection.current()).short or selection.base.choice) is CPU_CHOICE
+                    and (record.swallowed is None or record.swallowed.isdisjoint(kwargs))
                 ):
                     try:
                         return function(*args, **kwargs)

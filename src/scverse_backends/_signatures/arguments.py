@@ -8,7 +8,7 @@ from scverse_backends._foundation.foreign import CallError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from typing import Any
 
 POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
@@ -78,13 +78,13 @@ def bind(
     options: frozenset[str],
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
-    is_unset: Callable[[str, Any], bool],
+    unset: frozenset[str],
     *,
     constructs: bool = False,
 ) -> Given:
     """Sort the arguments of a call by name, as Python does when it calls a function of the merged signature.
 
-    A wrong call raises :class:`InvalidCall`, in the words of a plain call of the host function. What `is_unset` says
+    A wrong call raises :class:`InvalidCall`, in the words of a plain call of the host function. What is `unset`
     counts as not given, where no side takes it as an argument of its own. A call that `constructs` an object runs a
     method, whose ``self`` Python counts in its errors.
     """
@@ -100,10 +100,10 @@ def bind(
             continue
         elif name in options:
             given.options[name] = value
+        elif name in unset:
+            continue
         elif host.takes_any:
             given.extra[name] = value
-        elif is_unset(name, value):
-            continue
         else:
             valid = False
     if valid and given.named.keys() >= set(host.required):
@@ -111,7 +111,7 @@ def bind(
     others = {
         name: value
         for name, value in kwargs.items()
-        if name in host.by_keyword or not (name in given.options or is_unset(name, value))
+        if name in host.by_keyword or not (name in given.options or name in unset)
     }
     raise InvalidCall(function, host, args, others, constructs=constructs)
 
