@@ -112,6 +112,13 @@ def test_google_entries(indent):  # 5.4
     }
 
 
+def test_a_blank_line_below_the_first_sentence_stays():  # 5.4
+    doc = "S.\n\nArgs:\n    x (int): First.\n\n        .. versionadded:: 1.0\n\n    y:\n\n        Below.\n"
+    described = parameter_docs(doc)
+    assert described["x"] == ParameterDoc("int", ("First.", "", ".. versionadded:: 1.0"))
+    assert described["y"] == ParameterDoc(None, ("Below.",))
+
+
 @pytest.mark.parametrize("title", ["Parameters", "Params", "Arguments", "Other Parameters", "Keyword Args"])
 def test_titles_that_are_read(title):  # 5.3, 5.4
     expected = {"x": ParameterDoc("int", ("X.",))}

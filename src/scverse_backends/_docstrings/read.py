@@ -213,9 +213,10 @@ def entries(doc: str, section: Section) -> Iterator[tuple[int, str, list[str]]]:
         yield *head, body
 
 
-def _dedent(lines: list[str]) -> list[str]:
+def _dedent(lines: list[str], first: str = "") -> list[str]:
+    """Return the lines of a description, of which the first may stand beside the name, without blank ones around it."""
     margin = min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
-    lines = [line[margin:].rstrip() for line in lines]
+    lines = [first, *(line[margin:].rstrip() for line in lines)]
     while lines and not lines[-1]:
         lines.pop()
     while lines and not lines[0]:
@@ -244,7 +245,7 @@ def _read_entry(line: str, body: list[str], *, google: bool) -> tuple[list[str],
     rest = (match["rest"] or "").strip()
     if google:
         kind = match["note"]
-        text = ([rest] if rest else []) + _dedent(body)
+        text = _dedent(body, rest)
     else:
         # A type too long for its line goes on after a backslash, as numpydoc allows.
         while rest.endswith("\\") and body:
