@@ -253,6 +253,43 @@ def project(tmp_path):
     return Project(tmp_path)
 
 
+LAZY_HOST = """
+import importlib
+
+def __getattr__(name):
+    if name in ("tl", "broken"):
+        return importlib.import_module(f"lazygene.{name}")
+    raise AttributeError(name)
+
+def __dir__():
+    return ["tl", "broken"]
+"""
+
+LAZY_PART = (
+    HOST.replace("genehost", "lazygene").partition("@filled")[0]
+    + """
+@dispatcher.backend_dispatch
+def moran(adata):
+    \"\"\"Compute.\"\"\"
+"""
+)
+
+
+def test_a_host_that_provides_its_parts_lazily(project):
+    project.write(project.site / "lazygene" / "__init__.py", LAZY_HOST)
+    project.write(project.site / "lazygene" / "made.py", LAZY_PART)
+    project.write(project.site / "lazygene" / "tl.py", "from lazygene.made import dispatcher, moran\n")
+    project.write(project.site / "lazygene" / "broken.py", "raise ImportError('no such part')\n")
+    information = project.site / "lazygene_fast-1.0.dist-info"
+    project.write(project.site / "lazygene_fast.py", "name = 'fast'\ndef moran(adata, *, tile=3): pass\n")
+    project.write(information / "METADATA", "Metadata-Version: 2.1\nName: lazygene-fast\nVersion: 1.0\n")
+    project.write(information / "entry_points.txt", "[lazygene.backends]\nfast = lazygene_fast\n")
+    page = "Host\n====\n\n.. autofunction:: lazygene.tl.moran\n"
+    done = project.build(conf='backends_discover = ["lazygene"]\nnitpicky = False\n', index=page)
+    assert done.returncode == 0, done.stderr
+    assert "tile=3" in project.text()
+
+
 def built(folder, style):
     """Build everything at once, since each build starts an interpreter that imports much."""
     project = Project(folder)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sphinx.errors import ConfigError
 from sphinx.util import logging
 
-from scverse_backends._inside.hosts import HostError, dispatchers_of
+from scverse_backends._inside.hosts import HostError, whole_host
 from scverse_backends.exceptions import BackendWarning, UntrustedBackendWarning
 
 if TYPE_CHECKING:
@@ -36,7 +36,10 @@ def discover(host: str) -> list[BackendDispatcher]:
     HostError
         If the host cannot be imported, or makes no dispatcher.
     """
-    dispatchers = dispatchers_of(host)
+    # Functions of a part that is imported later would show no option.
+    dispatchers, missing = whole_host(host)
+    for problem in missing:
+        _logger.info("%s", problem)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", BackendWarning)
         for dispatcher in dispatchers:
