@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import sys
@@ -140,6 +141,30 @@ def test_an_option_stands_once_and_goes_with_its_backends(write: Any, kind: str)
     assert "tile (slow)" in embed.__doc__
     host.dispatcher.unregister("slow")
     assert embed.__doc__ == before
+
+
+def test_a_function_that_a_factory_made_is_found_by_its_name(write: Any) -> None:
+    host = write(next(iter(TEMPLATE)))
+
+    def outer(function: Any) -> Any:
+        @functools.wraps(function)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            return function(*args, **kwargs)
+
+        return wrapper
+
+    def make() -> Any:
+        def embed(adata: Any) -> Any:
+            """Embed."""
+            return "host"
+
+        embed.__module__ = host.__name__
+        return outer(host.dispatcher.backend_dispatch(embed))
+
+    host.embed = make()
+    host.dispatcher.register(host.Fast)
+    assert list(inspect.signature(host.embed).parameters) == ["adata", "tile", "backend"]
+    assert "tile (fast)" in host.embed.__doc__
 
 
 @pytest.mark.parametrize("kind", TEMPLATE)

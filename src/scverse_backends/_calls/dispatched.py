@@ -304,9 +304,9 @@ def _no_wrapper() -> None:
 
 
 def _found_in_module(wrapper: Any) -> Any:
-    """Return what the module of a function shows under its qualified name."""
+    """Return what the module of a function shows under its qualified name; of one that a factory made, by its name."""
     found: Any = sys.modules.get(getattr(wrapper, "__module__", None) or "")
-    for part in getattr(wrapper, "__qualname__", "").split("."):
+    for part in getattr(wrapper, "__qualname__", "").rpartition("<locals>.")[2].split("."):
         found = getattr(found, "__dict__", NOTHING).get(part)
     return found
 
