@@ -206,6 +206,13 @@ def test_a_worker_without_the_backend_raises_where_it_is_called():
     assert "Where bind() was called" not in str(caught.value)
 
 
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_what_is_bound_pickles_with_every_protocol(protocol):  # 1.8
+    with settings.use_backend("fast"):
+        bound = settings.bind(where)
+    assert pickle.loads(pickle.dumps(bound, protocol))() == "fast"
+
+
 @pytest.mark.parametrize("machine", ["a machine before", "z machine after"])
 def test_a_worker_on_any_machine_says_that_it_is_another_place(monkeypatch, machine):  # 1.8
     monkeypatch.setattr("platform.node", lambda: "home")

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 class Home:
     """The process in which a function was bound, and what it had installed: for errors that are raised elsewhere."""
 
-    __slots__ = ("_process", "_providers")
-
     def __init__(self, providers: dict[str, tuple[str, str | None]]) -> None:
         self._process = process()
         self._providers = providers
