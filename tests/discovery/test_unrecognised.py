@@ -54,6 +54,19 @@ def test_what_is_meant_for_the_host(folder):  # 2.11
     assert unrecognised("near_host", GROUP, "one", distributions_only=True) == ()
 
 
+def test_what_is_meant_for_another_host_of_this_process(folder):  # 2.11
+    folder.install("near-two", [("near_host.others", "two")])
+    folder.install("far-one", [("near_host.backends2", "two")])
+    other = BackendDispatcher(entrypoint_group="near_host.others", host_name="near_other")
+    sentences = unrecognised("near_host", GROUP, "two")
+    assert "'far-one' registers 'two' under the group 'near_host.backends2'" in min(sentences)
+    assert max(sentences) == (
+        "Distribution 'near-two' registers 'two' for near_other, which is another host than near_host."
+    )
+    assert unrecognised("near_host", GROUP, "three") == ()
+    assert other.available_backends() == []
+
+
 def test_a_message_has_room_for_few(folder):  # 2.11
     for number in range(5):
         folder.install(f"near-{number}", [("near_host.backend", "same")])

@@ -9,6 +9,7 @@ from scverse_backends._discovery.entry_points import told
 from scverse_backends._discovery.installed import all_distributions, editable_origin
 from scverse_backends._foundation.foreign import safely
 from scverse_backends._foundation.labels import listing, normalize_distribution
+from scverse_backends._foundation.live import live_dispatchers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,8 +63,11 @@ def _why(
         return ("Distribution", f"is in {folder}, which this process does not search: {RESTART}") if ours else None
     if ours:
         return None
+    hosts = {theirs: name for (_, theirs, name, *_), _ in live_dispatchers()}
     for theirs, names in groups.items():
         found = meant(names)
+        if found and theirs in hosts:
+            return "Distribution", f"registers {listing(found)} for {hosts[theirs]}, which is another host than {host}."
         if found and _resembles(theirs, group, loosely=bool(wanted)):
             what = f"registers {listing(found)} under the group {theirs!r}, but {host} looks under {group!r}"
             return "Distribution", f"{what}. Correct its pyproject.toml, then {_AGAIN}."
