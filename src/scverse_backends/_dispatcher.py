@@ -367,7 +367,7 @@ def _parsed_renames(renamed: Renamed) -> Mapping[str, tuple[str, Any]]:
 def _parameter_names(given: Iterable[str]) -> frozenset[str]:
     """Return the names of parameters that a host wrote, a single one too."""
     # Who is not type-checked may write anything.
-    names: list[Any] = list(one_or_several(given))
+    names: list[Any] = list(one_or_several(given)) if hasattr(given, "__iter__") else [given]
     wrong = [name for name in names if not isinstance(name, str) or not name.isidentifier()]
     if wrong:
         raise TypeError(f"never_drop= takes names of parameters, and {wrong[0]!r:.40} cannot be one.")

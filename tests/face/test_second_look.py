@@ -156,6 +156,17 @@ def test_an_old_name_that_was_given_beside_the_new_is_said_to_be_taken() -> None
         assert embed(1, rng=4, seed=3, backend="fast") == 4
 
 
+def test_what_a_call_can_only_give_by_position_is_not_known_by_name() -> None:  # 4.2
+    dispatcher = make(HOST)
+    embed: Any = dispatcher.backend_dispatch(define("def embed(x, /, **kw): ..."))
+    dispatcher.register(adapter(embed=define("def f(x, q=3, /): return x, q")))
+    with pytest.warns(DroppedArgumentWarning, match="'q' has no effect .* which does not know it"):
+        assert embed(1, q=7, backend="fast") == (1, 3)
+    # The host's own parameter of that name has its value already.
+    with pytest.warns(DroppedArgumentWarning, match="'x' has no effect .* got the value of 'x' in its place"):
+        assert embed(1, x=7, backend="fast") == (1, 3)
+
+
 @pytest.mark.parametrize("decorated", [True, False])
 def test_a_backend_that_copies_the_hosts_docstring_shows_its_own_options(decorated: bool) -> None:  # 4.2, 5.1
     dispatcher = make(HOST)

@@ -296,6 +296,7 @@ def test_a_local_variable_is_no_parameter() -> None:
     ("options", "message"),
     [
         ({"own_backend": "pool"}, "has no parameter 'backend': leave own_backend= out"),
+        ({"own_backend_values": ["loky"]}, "own_backend_values= needs own_backend="),
         ({"renamed": {"rng": "seed"}}, "has no parameter 'rng'"),
     ],
 )

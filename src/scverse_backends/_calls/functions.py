@@ -39,6 +39,8 @@ def dispatch_function(
     """
     parameters = _checked_parameters(function, own_backend)
     _check_renamed(function, parameters, renamed)
+    if own_backend_values and own_backend is None:
+        raise TypeError(f"{_named(function)}: own_backend_values= needs own_backend=, whose values they are.")
     if any(fold(value) == CPU for value in own_backend_values):
         raise TypeError(
             f"{_named(function)}: own_backend_values cannot contain 'cpu', since backend='cpu' always asks for the "

@@ -96,8 +96,9 @@ class Router:
         self.options = backend_only(host, implementation) - {old for old, _ in renamed.values()}
 
     def knows(self, name: str) -> bool:
-        """Whether the implementation has a parameter of that name."""
-        return name in self._implementation.all
+        """Whether calls can give the implementation a parameter of that name."""
+        theirs = self._implementation
+        return name in theirs.by_keyword or (name in theirs.all and name in self._host.all)
 
     def lacking(self, names: Iterable[str]) -> list[str]:
         """Return which parameters of the host a call cannot give to the implementation."""
