@@ -139,7 +139,12 @@ class Machinery:
         return self._part("deciding", lambda: _deciding(self))[1]
 
     def _choice(self, value: Any, source: str) -> Choice:
-        return self.resolver.choice(value, source)
+        # Who looks at the settings need not use what the environment selects. The first call does.
+        return self.resolver.choice(value, source, used=source != "environment")
+
+    def reading(self, choice: Choice) -> str | tuple[str, ...]:
+        """Return what settings show of a selection: by now, more may be known of the names of an order."""
+        return tuple(dict.fromkeys(map(self.resolver.canonical, choice.names))) if choice.is_order else choice.names[0]
 
     def refresh(self) -> None:
         """Compile anew and show anew: a backend came or went."""
@@ -268,12 +273,12 @@ class Machinery:
         """Return the adapter that answers to a name, ``None`` if none does; warn where it cannot be loaded."""
         if not isinstance(name, str) or name == CPU:
             return None
-        from scverse_backends.exceptions import BackendError, BackendLoadWarning
+        from scverse_backends.exceptions import BackendError, BackendLoadError, BackendLoadWarning
 
         try:
             return self.resolver.backend(name).adapter
         except BackendError as error:
-            if isinstance(error, ImportError) and error.failed:
+            if isinstance(error, BackendLoadError):
                 self.warner.warn(BackendLoadWarning(str(error), backend=name, distribution=error.distribution))
             return None
 
@@ -306,6 +311,10 @@ class Machinery:
         """Take a registered adapter out again."""
         self.resolver.unregister(name)
 
+    def canonical(self, name: str) -> str:
+        """Return the canonical name of a name that is selected, as far as that is known."""
+        return self.resolver.canonical(name)
+
     # -- options of scopes -------------------------------------------------------------------------------------------
 
     def scoped_options(self, choice: Choice | None, given: object) -> Options:
@@ -314,14 +323,14 @@ class Machinery:
 
         options = scoped_options(choice, given, self.resolver)
         self.merger.catch_up()
-        Takers(self.registry, self.records.listed()).check(options)
+        Takers(self.registry, self.resolver, self.records.listed()).check(options)
         return options
 
     def warn_unused(self, options: Options) -> None:
         """Warn of the options of a scope that no function takes."""
         from scverse_backends._calls.options import Takers
 
-        for warning in Takers(self.registry, self.records.listed()).unused(options):
+        for warning in Takers(self.registry, self.resolver, self.records.listed()).unused(options):
             self.warner.warn(warning)
 
 

@@ -73,8 +73,7 @@ class Settings:
         if found.failed:
             raise found.error()
         choice, _ = found.value
-        reading: str | tuple[str, ...] = choice.reading
-        return reading
+        return self._services.reading(choice)
 
     @backend.setter
     def backend(self, value: Selectable) -> None:
@@ -132,7 +131,8 @@ class Settings:
         >>> settings.options
         {}
         """
-        return self._selection.variable.get().options
+        given = self._selection.variable.get().options
+        return {self._services.canonical(name): options for name, options in given.items()}
 
     def use_backend(
         self,
@@ -317,6 +317,7 @@ class Settings:
             raise assigned.error()
 
     def __getattr__(self, name: str) -> Any:
+        __tracebackhide__ = True
         raise AttributeError(_no_attribute(name), name=name, obj=self)
 
     def __repr__(self) -> str:
@@ -326,7 +327,7 @@ class Settings:
             shown = f"backend=? ({found.error()})"
         else:
             choice, source = found.value
-            shown = f"backend={choice.reading!r} ({source})"
+            shown = f"backend={self._services.reading(choice)!r} ({source})"
         late = selection.too_late()
         return f"<settings of {self._host}: {shown}, fallback={selection.fallback()!r}{f'. {late}' if late else ''}>"
 

@@ -883,6 +883,81 @@ def test_an_order_may_name_an_entry_point_whose_adapter_calls_itself_otherwise(s
     assert dispatcher.get_backend("misnamed") is None
 
 
+@pytest.mark.parametrize("trusted", [False, True])
+@pytest.mark.parametrize("loaded", [False, True])
+@pytest.mark.parametrize("way", ["scope", "bound", "decorator"])
+def test_options_for_an_entry_point_reach_its_adapter_whatever_that_calls_itself(site, loaded, trusted, way):  # 1.11
+    site.module("disc_fast", "name = 'fast'\naliases = ['quick']\ndef f(x, device=0): return device\n")
+    site.distribution("fast-pkg", {"quick": "disc_fast"})
+    site.backend("other")
+    owner = {"fast": {"aliases": ["quick"], "package": "fast-pkg"}} if trusted else {}
+    dispatcher, f = make(trusted_backends=owner)
+    settings = dispatcher.settings
+    if loaded:
+        dispatcher.discover()
+    scope = settings.use_backend(["quick", "other"], options={"quick": {"device": 7}})
+    with scope, settings.trace() as calls:
+        explained = settings.explain(f)
+        if way == "bound":
+            assert settings.bind(f)(1) == 7
+        elif way == "decorator":
+            assert scope(f)(1) == 7
+        assert f(1) == 7
+        # By now it is known who that is (1.2).
+        assert settings.backend == ("fast", "other")
+        assert "backend=('fast', 'other')" in repr(settings)
+        assert settings.options == {"fast": {"device": 7}}
+        # Inside, the backend has its own name, and what an inner scope gives goes first.
+        with settings.use_backend("fast", options={"device": 8}):
+            assert f(1) == 8
+    assert "device=7 of the scope" in repr(explained)
+    assert [call.options for call in calls[-2:]] == [{"device": 7}, {"device": 8}]
+    with settings.use_backend(["quick", "other"], options={"fast": {"device": 9}}):
+        assert f(1) == 9
+    slip = settings.use_backend(["quick", "other"], options={"quick": {"devise": 9}})
+    with pytest.raises(TypeError, match="No function of backend 'fast' takes the option 'devise'"), slip:
+        raise AssertionError
+    with settings.use_backend(["quick"], options={"quick": {"device": 1}}):
+        (site.folder / "fast_pkg-1.0.dist-info" / "entry_points.txt").write_text("")
+        assert f(1, backend="other") == "other"
+
+
+def test_a_backend_that_went_away_is_still_shown_as_selected(site):  # 1.2
+    site.backend("fast")
+    dispatcher, _ = make()
+    dispatcher.settings.backend = [dispatcher.register(adapter("mine", f=abs)), "fast"]
+    dispatcher.unregister("mine")
+    assert dispatcher.settings.backend == ("mine", "fast")
+
+
+def test_a_listing_pays_for_a_failed_import_and_no_call_after_it(site):  # 1.9
+    broken_site(site)
+    site.backend("fast")
+    dispatcher, f = make()
+    with pytest.warns(FallbackWarning, match="'broken' is passed over"):
+        assert f(1, backend=["broken", "fast"]) == "fast"
+    for count in (2, 3):
+        assert dispatcher.available_backends() == ["fast"]
+        assert site.executed.count("disc_broken") == count
+        assert f(1, backend=["broken", "fast"]) == f(1, backend=["broken", "fast"]) == "fast"
+        assert site.executed.count("disc_broken") == count
+    # Nobody has tried it in the meantime.
+    dispatcher.available_backends()
+    dispatcher.available_backends()
+    assert site.executed.count("disc_broken") == 4
+
+
+@pytest.mark.parametrize("look", [repr, lambda settings: settings.backend, lambda settings: settings.bind(abs)])
+def test_looking_at_the_settings_is_no_use_of_a_backend(site, monkeypatch, look):  # 1.5, 3.5
+    site.backend("fast")
+    monkeypatch.setenv("DISC_HOST_BACKEND", "fast")
+    dispatcher, f = make(untrusted="warn")
+    look(dispatcher.settings)
+    with pytest.warns(UntrustedBackendWarning, match="'fast' .* is not trusted"):
+        assert f(1) == "fast"
+    assert f(1) == "fast"
+
+
 @pytest.mark.parametrize("loaded", [False, True])
 @pytest.mark.parametrize(
     ("adapters", "why"),
@@ -1265,7 +1340,12 @@ def test_a_trusted_adapter_that_fails_or_is_misnamed(site):  # 3.3
     with pytest.raises(BackendLoadError, match="calls itself 'other'") as caught:
         f(1, backend="mine")
     assert "pip install" not in str(caught.value)
-    assert dispatcher.get_backend("mine") is None
+    # 2.7
+    with pytest.warns(BackendLoadWarning, match="calls itself 'other'"):
+        assert dispatcher.get_backend("mine") is None
+    with pytest.warns(BackendLoadWarning, match="'my-backend' cannot be used.*calls itself 'other'") as warned:
+        dispatcher.discover()
+    assert (warned[0].message.backend, warned[0].message.distribution) == ("my-backend", "my-backend")
     strict, f = make(trusted_backends=TRUSTED, untrusted="refuse")
     with pytest.raises(BackendLoadError, match="calls itself 'other'"):
         f(1, backend="mine")

@@ -133,7 +133,7 @@ TRUSTED = {"cuda": {"aliases": ["nvidia"], "package": "cuda-pkg", "entrypoints":
             [],
             [],
             "UnknownBackendError",
-            "The order of backends is empty. Give at least one name, or backend='cpu' for the host.",
+            "The order of backends is empty. Give at least one name. Available: 'cpu'.",
         ),
         (
             [],

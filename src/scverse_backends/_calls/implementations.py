@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from scverse_backends._calls.dispatched import Dispatched
     from scverse_backends._calls.merge import Merger
     from scverse_backends._discovery.adapters import Backend
+    from scverse_backends._discovery.resolver import Resolver
     from scverse_backends._selection.state import State
     from scverse_backends._signatures.arguments import Given
 
@@ -32,10 +33,11 @@ _NO_SENTENCE = "it did not say why"
 class Implementations:
     """What the backends of one dispatcher implement."""
 
-    __slots__ = ("_host", "_merger", "_variable")
+    __slots__ = ("_host", "_merger", "_resolver", "_variable")
 
-    def __init__(self, host: str, variable: ContextVar[State], merger: Merger) -> None:
+    def __init__(self, host: str, variable: ContextVar[State], resolver: Resolver, merger: Merger) -> None:
         self._host = host
+        self._resolver = resolver
         self._variable = variable
         self._merger = merger
 
@@ -132,7 +134,7 @@ class Implementations:
         if lost:
             # Before the host's converters run, one of which may draw from a generator of random numbers.
             return Arranged(args, kwargs, lost)
-        scoped = scoped_options_of(plan, state)
+        scoped = scoped_options_of(plan, state, self._resolver)
         # What the caller writes wins.
         added = {name: value for name, value in scoped.items() if name not in given.options}
         given.options.update(added)
@@ -187,10 +189,14 @@ class Implementations:
         raise self._broken_can_run(record, plan.backend, f"returned {type(answer).__name__}")
 
 
-def scoped_options_of(plan: Plan, state: State) -> dict[str, Any]:
+def scoped_options_of(plan: Plan, state: State, resolver: Resolver) -> dict[str, Any]:
     """Return the options that scopes give to an implementation, of those that it takes."""
-    given = state.options.get(plan.backend.name, {})
-    return {name: value for name, value in given.items() if name in plan.options}
+    found: dict[str, Any] = {}
+    for label, given in state.options.items():
+        # A scope may have been opened before it was known what the adapter of an entry point calls itself.
+        if resolver.canonical(label) == plan.backend.name:
+            found.update((name, value) for name, value in given.items() if name in plan.options)
+    return found
 
 
 def can_run_of(implementation: Any) -> Any:

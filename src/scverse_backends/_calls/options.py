@@ -37,7 +37,8 @@ def scoped_options(choice: Choice | None, given: Any, resolver: Resolver) -> Opt
         if not isinstance(options, Mapping):
             raise CallError(f"{_FOR_SEVERAL}, not options without a backend such as {name!r}.")
         (canonical,) = resolver.choice([name], "scope").names
-        if canonical == CPU or (choice is not None and canonical not in choice.names):
+        canonical = resolver.canonical(canonical)
+        if canonical == CPU or (choice is not None and canonical not in map(resolver.canonical, choice.names)):
             selected = "no backend" if choice is None else listing(choice.names)
             raise CallError(f"options= names {name!r}, but this scope selects {selected}.")
         if canonical in by_backend:
@@ -60,10 +61,11 @@ def _checked(options: Any, usage: str) -> dict[str, Any]:
 class Takers:
     """Which options the functions of the loaded backends take."""
 
-    __slots__ = ("_records", "_registry")
+    __slots__ = ("_records", "_registry", "_resolver")
 
-    def __init__(self, registry: Registry, records: Iterable[Dispatched]) -> None:
+    def __init__(self, registry: Registry, resolver: Resolver, records: Iterable[Dispatched]) -> None:
         self._registry = registry
+        self._resolver = resolver
         self._records = list(records)
 
     def check(self, options: Options) -> None:
@@ -92,7 +94,7 @@ class Takers:
         """Yield each option that no known function takes: its backend, its name, what is known, whether that is all."""
         answers = self._registry.answers()
         for label, given in options.by_backend.items():
-            backend = answers.get(label)
+            backend = answers.get(self._resolver.canonical(label))
             if backend is None:
                 continue  # Not loaded yet, since its turn in an order has not come.
             known: set[str] = set()

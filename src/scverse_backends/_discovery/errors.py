@@ -53,7 +53,7 @@ class Errors:
 
     def empty_order(self, source: str) -> BackendError:
         """Return the error for an order without any name."""
-        text = "The order of backends is empty. Give at least one name, or backend='cpu' for the host."
+        text = f"The order of backends is empty. Give at least one name. {self._available_text()}"
         return self._error(UnknownBackendError, text, source)
 
     def after_cpu(self, value: object, source: str) -> BackendError:

@@ -44,8 +44,6 @@ class Resolver:
         """Backends of orders, by the names of their entry points where their own names differ."""
         self._in_vain: dict[tuple[str, ...], tuple[object, BackendError]] = {}
         """For what was not found: what was installed then, and the error."""
-        self._second_chances: frozenset[str] = frozenset()
-        """Names that an order tries again, although what is installed has not changed."""
         self._registry = registry
         self.errors = Errors(host, registry)
         self._warner = warner
@@ -117,6 +115,13 @@ class Resolver:
                 pass  # The calls of the order say so when they come to this name.
         return name
 
+    def canonical(self, name: str) -> str:
+        """Return the canonical name of a name that is selected, as far as that is known without loading anything."""
+        try:
+            return self._known_name(name, "scope")
+        except BackendError:
+            return name  # It is gone since it was selected, and the next call says so.
+
     # -- backends ----------------------------------------------------------------------------------------------------
 
     def backend(self, name: str, source: str = "argument") -> Backend:
@@ -182,9 +187,7 @@ class Resolver:
         if name in by_entry_point:
             return by_entry_point[name]
         try:
-            retry = ALWAYS if name in self._second_chances else IF_CHANGED
-            self._second_chances -= {name}
-            backend = self._backend(name, source, retry=retry)
+            backend = self._backend(name, source, retry=IF_CHANGED)
         except UnknownBackendError as error:
             named = self._registry.named(name)
             for entry in named:
@@ -200,12 +203,12 @@ class Resolver:
 
     def load_all(self) -> None:
         """Load everything for a listing, and what failed before if something has changed since."""
-        if self._in_vain or not self._registry.listing.is_complete:
-            # Who asks for a listing may have repaired something, so orders try once more.
-            self._second_chances |= {name for name, *_ in self._in_vain}
+        # Who asks for a listing may have repaired something, so it tries again what orders found to be broken.
+        again = bool(self._in_vain)
+        if again or not self._registry.listing.is_complete:
             self._in_vain.clear()
             self._registry.relist()
-        self._registry.load_all(IF_CHANGED)
+        self._registry.load_all(ALWAYS if again else IF_CHANGED)
 
     def tell(self, *names: str) -> None:
         """Warn of what has become known of adapters and metadata, although the user asked for something else.

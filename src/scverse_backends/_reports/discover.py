@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scverse_backends._discovery.adapters import Failure
+from scverse_backends._discovery.adapters import Backend, Failure
 from scverse_backends._discovery.notices import notices
 from scverse_backends._foundation.labels import did_you_mean, listing, suggestions
 from scverse_backends.exceptions import BackendConflictWarning, BackendLoadWarning, UntrustedBackendWarning
@@ -23,7 +23,7 @@ def report(
 ) -> None:
     """Say what is wrong with the backends and with the host, once everything is loaded and merged."""
     pending: list[tuple[Key, BackendWarning]] = [(("notice", str(warning)), warning) for warning in merged]
-    pending += _warnings(resolver.host, registry, records, warn_untrusted=resolver.warns_untrusted)
+    pending += _warnings(resolver, registry, records)
     # Everything is merged by now, so a warning that is an error leaves nothing half-done.
     for key, warning in pending:
         warner.warn_once(key, warning)
@@ -43,7 +43,7 @@ def check_never_drop(records: Sequence[Dispatched]) -> None:
 
 
 def _warnings(
-    host: str, registry: Registry, records: Iterable[Dispatched], *, warn_untrusted: bool
+    resolver: Resolver, registry: Registry, records: Iterable[Dispatched]
 ) -> Iterator[tuple[Key, BackendWarning]]:
     """Yield each warning, with a key by which it is given only once."""
     for category, text in notices(registry):
@@ -55,10 +55,17 @@ def _warnings(
             text = f"The {record.origin} {verb}: {failure.text}.{advice}"
             warning = BackendLoadWarning(text, backend=record.name, distribution=record.distribution)
             yield ("failed", entry), warning
+    for owner in registry.trust.trusted:
+        adapters = [entry.outcome for entry in registry.candidates(owner)]
+        if adapters and all(isinstance(one, Backend) and one.name != owner.name for one in adapters):
+            error = resolver.errors.not_verified(owner.name, owner, "default")
+            about = {"backend": owner.name, "distribution": error.distribution}
+            yield ("notice", str(error)), BackendLoadWarning(str(error), **about)
     for ambiguity in ambiguities(records):
         yield ("notice", str(ambiguity)), ambiguity
     untrusted = [backend for backend in registry.available() if not backend.trusted]
-    if untrusted and warn_untrusted:
+    if untrusted and resolver.warns_untrusted:
+        host = resolver.host
         listed = "; ".join(f"{backend.name!r} ({backend.record.origin})" for backend in untrusted)
         text = (
             f"These backends are not trusted by {host}, and their options now show in its help: {listed}. "

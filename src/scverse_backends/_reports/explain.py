@@ -135,7 +135,7 @@ def _steps(
     try:
         for candidate in decider.routing.candidates(record, choice, source, state, used=False):
             plan = candidate.plan
-            scoped: dict[str, Any] = {} if plan is None else scoped_options_of(plan, state)
+            scoped: dict[str, Any] = {} if plan is None else scoped_options_of(plan, state, decider.resolver)
             given = ", ".join(f"{name}={in_a_line(value)}" for name, value in scoped.items())
             added = f", with {given} of the scope" if given else ""
             router = None if plan is None else plan.router
