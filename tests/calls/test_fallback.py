@@ -253,8 +253,10 @@ def test_a_lazy_attribute_that_fails_is_passed_over_in_an_order(lab: Lab) -> Non
 
     lab.dispatcher.register(Lazy())
     lab.register("slow", score=lambda x: ("slow", x))
-    with pytest.warns(FallbackWarning, match="'fast' is passed over.*no cuda here"):
+    with pytest.warns(FallbackWarning, match="'fast' is passed over.*no cuda here") as caught:
         assert lab.score(0, backend=["fast", "slow"]) == ("slow", 0)
+    warning = caught[0].message
+    assert (warning.backend, warning.distribution, warning.source) == ("fast", None, "argument")
     assert lab.score(0, backend=["fast", "slow"]) == ("slow", 0)
 
 

@@ -65,6 +65,16 @@ def test_no_backend_runs_either_of_them(lab: Any) -> None:
     assert tl.umap(1, backend="fast") == ("fast", 1)
 
 
+def test_no_listing_says_that_a_backend_runs_them(lab: Any) -> None:  # 7.1
+    lab.module("tl")
+    lab.dispatcher.register(adapter(umap=lambda x: x))
+    assert lab.dispatcher.backends()[0].functions == ("umap",)
+    with pytest.warns(BackendConflictWarning):
+        other = lab.module("pl")
+    assert lab.dispatcher.backends()[0].functions == ()
+    assert other.umap(1) == ("pl", 1)
+
+
 def test_a_backend_that_has_none_of_that_name_is_passed_over_as_ever(lab: Any) -> None:
     tl = lab.module("tl")
     with pytest.warns(BackendConflictWarning):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from scverse_backends._calls.dispatched import Dispatched
     from scverse_backends._selection.state import State
     from scverse_backends._signatures.plan import Plan
+    from scverse_backends.exceptions import BackendError
 
     Ended = Callable[[BaseException | None, Any], None]
 
@@ -30,7 +31,7 @@ class Candidate:
         reason: str,
         *,
         plan: Plan | None = None,
-        problem: Exception | None = None,
+        problem: BackendError | None = None,
         distribution: str | None = None,
     ) -> None:
         self.name = name

@@ -33,11 +33,13 @@ _NO_SENTENCE = "it did not say why"
 class Implementations:
     """What the backends of one dispatcher implement."""
 
-    __slots__ = ("_host", "_merger", "_resolver", "_variable")
+    __slots__ = ("_host", "_merger", "_resolver", "_used", "_variable")
 
     def __init__(self, host: str, variable: ContextVar[State], resolver: Resolver, merger: Merger) -> None:
         self._host = host
         self._resolver = resolver
+        self._used: set[tuple[str, str]] = set()
+        """What was said to be used, as backend and function. A plan is made anew when a backend comes or goes."""
         self._variable = variable
         self._merger = merger
 
@@ -92,7 +94,10 @@ class Implementations:
             raise self._error(BackendContractError, record, backend, text)
 
     def _compile(self, record: Dispatched, backend: Backend, implementation: Any) -> Plan:
-        log.debug("%s: first use of backend %r for %s()", self._host, backend.name, record.name)
+        key = (backend.name, record.attribute)
+        if key not in self._used:
+            self._used.add(key)
+            log.debug("%s: first use of backend %r for %s()", self._host, backend.name, record.name)
         signature = implementation_signature(implementation)
         router = None
         if signature is not None:
@@ -104,7 +109,7 @@ class Implementations:
         return Plan(
             backend=backend,
             attribute=record.attribute,
-            key=(backend.name, record.attribute),
+            key=key,
             implementation=implementation,
             can_run=can_run,
             router=router,

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from scverse_backends._selection.selection import Selection
     from scverse_backends._selection.state import Choice, State
     from scverse_backends._signatures.plan import Plan
+    from scverse_backends.exceptions import BackendError
 
 
 class Routing:
@@ -128,7 +129,7 @@ class Routing:
                     return Decision(record, *given, reason, plan=plan, options=arranged.scoped, running=(plan.key,))
                 candidate.reason = f"declined: {declined}"
             elif candidate.problem is not None:
-                self._warn_passed_over(record, candidate)
+                self._warn_passed_over(record, candidate, candidate.problem, source)
             attempts.append(candidate)
         self._fall_back(record, choice, source, attempts)
         return self._on_host(record, args, kwargs, _chain(attempts, CPU, "runs as fallback"), attempts)
@@ -178,13 +179,15 @@ class Routing:
             )
         )
 
-    def _warn_passed_over(self, record: Dispatched, candidate: Candidate) -> None:
+    def _warn_passed_over(self, record: Dispatched, candidate: Candidate, problem: BackendError, source: str) -> None:
         self._warner.warn_once(
             ("passed over", candidate.name, candidate.reason),
             FallbackWarning(
-                f"In this order, {candidate.name!r} is passed over. {candidate.problem}",
+                f"In this order, {candidate.name!r} is passed over. {problem}",
                 backend=candidate.name,
+                distribution=problem.distribution,
                 function=record.name,
+                source=source,
             ),
         )
 

@@ -11,6 +11,7 @@ from scverse_backends._discovery.unrecognised import unrecognised
 from scverse_backends._foundation.foreign import describe_error, safely
 from scverse_backends._foundation.record import Record
 from scverse_backends._foundation.table import Row, Table
+from scverse_backends._reports.discover import doubled
 from scverse_backends.exceptions import BackendLoadError
 
 TYPE_CHECKING = False
@@ -134,6 +135,9 @@ def backend_table(host: str, registry: Registry, resolver: Resolver, records: It
     """Return what is known of every backend, loading the adapters but not their lazily provided functions."""
     resolver.load_all()
     ordered = sorted(records, key=lambda record: (record.attribute, record.name))
+    # Where two functions look for one name, no backend runs either of them.
+    lost = {second.attribute for _, second in doubled(ordered)}
+    ordered = [record for record in ordered if record.attribute not in lost]
     infos = [*_installed(registry, ordered), *_missing(registry, resolver)]
     found = sorted(infos, key=lambda info: (info.name, info.distribution or ""))
     notes = [f"Installed metadata is broken: {text}." for text in registry.listing.problems]
