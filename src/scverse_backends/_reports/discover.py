@@ -59,8 +59,8 @@ def _warnings(
         adapters = [entry.outcome for entry in registry.candidates(owner)]
         if adapters and all(isinstance(one, Backend) and one.name != owner.name for one in adapters):
             error = resolver.errors.not_verified(owner.name, owner, "default")
-            about = {"backend": owner.name, "distribution": error.distribution}
-            yield ("notice", str(error)), BackendLoadWarning(str(error), **about)
+            warning = BackendLoadWarning(str(error), backend=owner.name, distribution=error.distribution)
+            yield ("notice", str(error)), warning
     for ambiguity in ambiguities(records):
         yield ("notice", str(ambiguity)), ambiguity
     untrusted = [backend for backend in registry.available() if not backend.trusted]
