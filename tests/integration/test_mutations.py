@@ -33,9 +33,9 @@ FOUND = {
     "ignored_option": ("conformance: embed", "Not equal to tolerance"),
     "data_overwritten": ("conformance: compute_score", "Arrays are not equal"),
     "nan_accepted": ("conformance: embed", "accepts what the host refuses"),
-    "not_callable": ("check: embed", "It is a str object, which cannot be called."),
+    "not_callable": ("check: embed", "It is an object of type str, which cannot be called."),
     "always_declining": ("conformance: embed", "The host ran"),
-    "broken_can_run": ("check: embed(can_run)", "It is a bool object, which cannot be called"),
+    "broken_can_run": ("check: embed(can_run)", "It is an object of type bool, which cannot be called"),
     "failing_lazily": ("check: embed", "needs a library that is not installed"),
 }
 

@@ -16,6 +16,8 @@ import scipy.sparse
 
 from scverse_backends import BackendDispatcher
 from scverse_backends.testing import compare
+from scverse_backends.testing._describe import shape_text
+from scverse_backends.testing._difference import difference
 
 N_COMPS = 8
 
@@ -293,6 +295,45 @@ def test_a_view_is_compared_as_what_it_shows(compared, cells):
     assert view.is_view
     assert compared(view)[1].agrees is True
     assert view.is_view
+
+
+@pytest.mark.parametrize("part", ["X", "layers", "obsm", "obsp", "obs"])
+def test_only_what_a_view_shows_is_compared(cells, part):  # 8.5
+    other = cells.copy()
+    last = other.n_obs - 1
+    if part == "X":
+        other.X[last, 0] = 99
+    elif part == "obs":
+        other.obs["n_genes"] = np.where(np.arange(other.n_obs) == last, -1, other.obs["n_genes"])
+    else:
+        key = {"layers": "counts", "obsm": "X_pca", "obsp": "distances"}[part]
+        matrix = getattr(other, part)[key].copy()
+        matrix[last, -1] = 99
+        getattr(other, part)[key] = matrix
+    assert difference(cells[:9], other[:9], rtol=0, atol=0).agrees is True
+    assert difference(cells[:9], other[:9].copy(), rtol=0, atol=0).agrees is True
+    found = difference(cells[-9:], other[-9:], rtol=0, atol=0)
+    assert (found.agrees, found.where.startswith(f".{part}[")) == (False, True)
+
+
+@pytest.mark.parametrize("make", [scipy.sparse.dok_matrix, scipy.sparse.dok_array])
+def test_a_sparse_matrix_that_is_a_mapping(make):  # 8.5
+    matrix = make(np.array([[0, 1.5], [np.nan, 0]]))
+    assert difference(matrix, matrix.tocsr(), rtol=0, atol=0).agrees is True
+    found = difference(matrix, matrix * 2, rtol=0, atol=0)
+    assert (found.agrees, found.where, found.max_abs) == (False, "[0, 1]", 1.5)
+    assert shape_text(matrix) == "2 × 2, float64, sparse"
+
+
+def test_a_frame_on_disk_is_compared_with_its_index(tmp_path):  # 8.5
+    def stored(*names):
+        path = tmp_path / f"{'_'.join(names)}.h5ad"
+        anndata.AnnData(np.eye(2), obs=pd.DataFrame(index=list(names))).write_h5ad(path)
+        return anndata.experimental.read_lazy(path).obs
+
+    assert difference(stored("a", "b"), stored("a", "b"), rtol=0, atol=0).agrees is True
+    found = difference(stored("a", "b"), stored("a", "c"), rtol=0, atol=0)
+    assert (found.agrees, found.where, found.note) == (False, ".index[1]", "'b' against 'c'")
 
 
 def test_data_on_disk_cannot_be_changed_by_a_comparison(compared, cells, tmp_path):

@@ -123,6 +123,10 @@ def test_a_name_like_that_of_a_function_which_is_there_is_no_slip(d):
     (problem,) = checked(d, module(__all__=[*names], **names))
     assert (problem.severity, problem.function) == ("note", None)
     assert problem.message == "The host dispatches no function called 'scored', 'scores', so nothing ever calls them."
+    assert problem.advice == "Leave them out of the adapter, or begin their names with an underscore."
+    (problem,) = checked(d, module(__all__=["score", "scores"], **names))
+    assert problem.message == "The host dispatches no function called 'scores', so nothing ever calls it."
+    assert problem.advice == "Leave it out of the adapter, or begin its name with an underscore."
 
 
 def module(name="adapter_of_test", **contents):
@@ -255,7 +259,7 @@ def test_the_hosts_own_function_handed_back(d):
 
 def test_no_callable(d):
     (problem,) = found(d, score=[1])
-    assert problem.message == "It is a list object, which cannot be called."
+    assert problem.message == "It is an object of type list, which cannot be called."
 
 
 def test_no_signature(d):
@@ -348,6 +352,7 @@ def test_can_run_is_callable(d, wrap):
     score.can_run = "yes"
     (problem,) = found(d, score=wrap(score))
     assert (problem.severity, problem.parameter) == ("error", "can_run")
+    assert problem.message == "It is an object of type str, which cannot be called, so every call fails."
     score.can_run = never
     assert found(d, score=wrap(score)) == []
 
@@ -683,7 +688,11 @@ def test_a_taken_alias(d):
         problems = checked(d, SimpleNamespace(name="fast", aliases=["quick"]))
     (problem,) = problems
     assert (problem.severity, problem.function) == ("warning", None)
-    assert "The name 'quick' is answered by registered adapter 'first'" in problem.message
+    assert problem.message == (
+        "Both registered adapter 'first' and registered adapter 'fast' claim the name 'quick'. "
+        "The former answers to it."
+    )
+    assert problem.advice == "Choose a name of your own."
 
 
 class Point:
@@ -735,8 +744,79 @@ def test_what_others_quarrel_about(d):
 def test_a_taken_name(d, installed):
     installed(Point("one", SimpleNamespace(name="fast", aliases=["x"])), Point("two", SimpleNamespace(name="fast")))
     report = check_backend(d, "fast")
-    assert report.distribution == "dist-one"
-    assert (report.version, report.ok) == ("1.2", False)  # Its entry point has another name.
+    # The entry point of the one is called as neither is, and the name of both is claimed twice.
+    assert (report.distribution, report.version) == ("dist-one", "1.2")
+    assert [problem.severity for problem in report] == ["warning", "warning", "note"]
+    assert report[0].message == (
+        "Both entry point 'one' of distribution 'dist-one' and entry point 'two' of distribution 'dist-two' claim the "
+        "name 'fast'. The former answers to it."
+    )
+    assert report[0].advice.startswith("Where both are installed, nobody reaches the other one by it.")
+
+
+def rivals(installed, *adapters):
+    """Install adapters under one entry point's name, each in a distribution of its own."""
+    points = [Point("fast", adapter, f"package_{number}") for number, adapter in enumerate(adapters)]
+    for number, point in enumerate(points):
+        point.dist = SimpleNamespace(name=f"dist-{number}", version="1")
+    installed(*points)
+
+
+BROKEN = ImportError("no libcuda")
+
+
+@pytest.mark.parametrize(
+    ("adapters", "severities", "verb"),
+    [
+        ([SimpleNamespace(name="fast"), SimpleNamespace(name="fast")], ["warning", "note"], "answers to it"),
+        # Its authors will repair the second one, and meet the first.
+        ([SimpleNamespace(name="fast"), BROKEN], ["warning", "note"], "answers to it"),
+        ([BROKEN, SimpleNamespace(name="fast")], ["error", "warning"], "holds it, although it cannot be loaded"),
+        ([BROKEN, BROKEN], ["error", "warning"], "holds it, although it cannot be loaded"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::scverse_backends.exceptions.BackendConflictWarning")
+def test_a_name_that_two_distributions_claim(d, installed, adapters, severities, verb):  # 2.5, 8.2
+    rivals(installed, *adapters)
+    report = check_backend(d, "fast")
+    assert report.distribution == "dist-0"
+    assert [problem.severity for problem in report] == severities
+    problem = report[severities.index("warning")]
+    assert problem.message == (
+        "Both entry point 'fast' of distribution 'dist-0' and entry point 'fast' of distribution 'dist-1' claim the "
+        f"name 'fast'. The former {verb}."
+    )
+
+
+@pytest.mark.filterwarnings("ignore::scverse_backends.exceptions.BackendConflictWarning")
+def test_an_alias_that_two_distributions_claim(d, installed):  # 2.5, 8.2
+    fast = SimpleNamespace(name="fast", aliases=["quick"])
+    installed(Point("fast", fast), Point("other", SimpleNamespace(name="other", aliases=["quick"])))
+    problems = check_backend(d, "fast"), check_backend(d, "other")
+    for report, advice in zip(problems, ["Where both are installed", "Choose a name of your own."], strict=True):
+        assert [problem.severity for problem in report] == ["warning", "note"]
+        assert report[0].advice.startswith(advice)
+        assert report[0].message == (
+            "Both entry point 'fast' of distribution 'dist-fast' and entry point 'other' of distribution 'dist-other' "
+            "claim the name 'quick'. The former answers to it."
+        )
+
+
+def test_two_entry_points_to_one_adapter_are_no_rivals(d, installed):  # 2.5
+    rivals(installed, *[SimpleNamespace(name="fast")] * 2)
+    assert short(check_backend(d, "fast")) == [("note", None, None)]
+
+
+def test_a_broken_backend_whose_name_another_one_holds(d, installed):  # 2.5, 8.2
+    points = [Point("fast", BROKEN, "second"), Point("fast", BROKEN, "first")]
+    for point in points:
+        point.dist = SimpleNamespace(name=f"dist-{point.value}", version="1")
+    installed(*points)
+    with pytest.warns(BackendConflictWarning, match="dist-first"):
+        report = check_backend(d, "fast")
+    assert (report.distribution, report[1].advice) == ("dist-second", "Choose a name of your own.")
+    assert report[1].message.endswith("The former holds it, although it cannot be loaded.")
+    assert "'dist-first' and entry point" in report[1].message
 
 
 def test_a_backend_that_fails_to_load_shows_its_traceback(d, installed):
@@ -1074,7 +1154,10 @@ def test_what_is_true_of_several_parameters_is_said_once(d):
     assert "  note     features, method, copy: The host has this option and the backend lacks it, so it is dropped" in (
         line.removesuffix(" with a warning.") for line in lines
     )
-    assert lines[-1] == "1 function, 0 errors, 2 warnings, 4 notes"
+    # The last line counts the lines above it, and the report what they are made of.
+    assert lines[-1] == "1 function, 0 errors, 1 warning, 2 notes"
+    assert report.title == "checked: backend 'fast': 0 errors, 1 warning, 2 notes"
+    assert report.counts == {"error": 0, "warning": 2, "note": 4}
 
 
 def test_notes_are_no_reason_to_fail(d):

@@ -7,6 +7,7 @@ import copy
 import dataclasses
 import gc
 import math
+import pickle
 import random
 import threading
 import types
@@ -492,8 +493,10 @@ def test_what_cannot_be_compared_is_not_equal():
     host = Host(opaque, fast=[opaque])
     with compare_calls(host.dispatcher) as table:
         host.opaque(backend="fast")
-    assert (table[0].compared, table[0].differing, table[0].worst.agrees) == (1, 0, None)
+    assert (table[0].calls, table[0].compared, table[0].differing, table[0].worst.agrees) == (1, 0, 0, None)
     assert table[0].worst.where == "result"
+    assert (table[0].max_abs, table[0].seconds, table[0].host_seconds) == (None, 0.0, 0.0)
+    assert "0 of 1" in str(table)
 
 
 def test_a_result_that_is_still_computed_is_waited_for():
@@ -607,6 +610,19 @@ def test_nothing_is_watched_after_the_block(host):
     assert host.dispatcher._machinery.decider.observers == ()
 
 
+def test_a_comparison_has_one_block(host):  # 8.6
+    comparison = compare_calls(host.dispatcher)
+    with comparison as table:
+        host.log(cells(), backend="fast")
+        with pytest.raises(RuntimeError, match="has had its block already: call compare_calls"), comparison:
+            raise AssertionError
+        host.log(cells(), backend="fast")
+    with pytest.raises(RuntimeError, match="has had its block already: call compare_calls"), comparison:
+        raise AssertionError
+    assert table[0].calls == 2
+    assert host.dispatcher._machinery.decider.observers == ()
+
+
 def test_a_table_can_be_looked_at_while_the_block_runs(host):
     with compare_calls(host.dispatcher) as table, host.settings.use_backend("fast"):
         host.normalize(cells())
@@ -660,6 +676,12 @@ def test_wrong_options_are_errors_at_once(host, options, message):
         compare_calls(host.dispatcher, **options)
 
 
+@pytest.mark.parametrize("option", ["rtol", "atol", "every"])
+def test_options_of_a_wrong_type_are_refused_in_clear_words(host, option):  # 8.6
+    with pytest.raises(TypeError, match=f"{option} must be a .*number.*, not 'a'"):
+        compare_calls(host.dispatcher, **{option: "a"})
+
+
 def test_it_needs_a_dispatcher_or_its_settings():
     with pytest.raises(TypeError, match="dispatcher must be the host's BackendDispatcher or its settings, not str"):
         compare_calls("pipeline")
@@ -711,6 +733,24 @@ def test_it_prints_as_a_table():
     ]
     assert repr(filled()) == str(filled())
     assert "adata.X[2, 1]</span>: 1 against 2" in filled()._repr_html_()
+
+
+@pytest.mark.parametrize("restore", [lambda table: pickle.loads(pickle.dumps(table)), copy.copy, copy.deepcopy])
+def test_it_can_be_kept(restore):  # 8.6: as the other tables
+    table = filled()
+    restored = restore(table)
+    assert str(restored) == str(table)
+    assert repr(list(restored)) == repr(list(table))  # NaN is not equal to itself.
+
+
+def test_what_was_kept_does_not_grow(host):  # 8.6
+    with compare_calls(host.dispatcher) as table:
+        host.log(cells(), backend="fast")
+        kept = copy.deepcopy(table)
+        host.log(cells(), backend="fast")
+    assert (kept[0].calls, table[0].calls) == (1, 2)
+    kept._ledger.add_cost("copying", 1.0)
+    assert kept.costs["copying"] > 1.0
 
 
 def test_it_is_a_sequence_of_records():

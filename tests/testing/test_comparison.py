@@ -320,6 +320,8 @@ def test_each_backend_is_run_once_under_its_canonical_name(host):
         ({"rtol": -1.0}, "rtol must be a finite number that is not negative, not -1.0"),
         ({"atol": math.nan}, "atol must be a finite number that is not negative, not nan"),
         ({"atol": math.inf}, "atol must be"),
+        ({"repeats": math.inf}, "repeats must be a whole number of at least 1, not inf"),
+        ({"repeats": math.nan}, "repeats must be a whole number of at least 1, not nan"),
     ],
 )
 def test_wrong_options_are_errors_before_anything_runs(host, options, message):
@@ -327,6 +329,33 @@ def test_wrong_options_are_errors_before_anything_runs(host, options, message):
     with pytest.raises(ValueError, match=message):
         compare(h.function, [1.0], **options)
     assert h.runs == []
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rtol": "a"}, r"^rtol must be a number, 1e-5 for instance, not 'a'\.$"),
+        ({"atol": None}, r"^atol must be a number, 1e-5 for instance, not None\.$"),
+        ({"repeats": "3"}, r"^repeats must be a whole number of at least 1, not '3'\.$"),
+        ({"backends": 5}, r"^backends must be the name of a backend or several names, not 5\.$"),
+        (
+            {"options": [1]},
+            r"^options must map names of backends to options, {'cuda': {'device': 1}} for instance, not be \[1\]\.$",
+        ),
+    ],
+)
+def test_options_of_a_wrong_type_are_refused_in_clear_words(host, options, message):  # 8.5
+    h = host(double, fast=double)
+    with pytest.raises(TypeError, match=message) as caught:
+        compare(h.function, [1.0], **options)
+    assert not hasattr(caught.value, "__notes__")
+    assert h.runs == []
+
+
+def test_numbers_of_any_type_do(host):  # 8.5
+    h = host(double, fast=lambda values: [values[0] * 2 + 0.5])
+    assert compare(h.function, [1.0], atol=np.float32(1), rtol=np.int64(0), repeats=2.0)[1].agrees is True
+    assert len(h.runs) == 4
 
 
 @pytest.mark.parametrize("given", [[("precision", 1)], {3: 4}])
@@ -530,7 +559,7 @@ def test_a_generator_among_the_arguments_is_compared_by_its_state(host):
     h = host(draw, fast=draw, other=lambda rng: (float(rng.random()), rng.random())[0])
     same, other = compare(h.function, np.random.default_rng(1))[1:]
     assert same.agrees is True
-    assert (other.agrees, other.where, other.max_abs) == (False, "rng", 0.0)
+    assert (other.agrees, other.where, other.max_abs) == (False, "rng", None)
     assert other.note.startswith("the generators stand at different places")
 
 
@@ -659,6 +688,9 @@ def test_parameters_that_are_also_those_of_compare_are_given_with_partial(host):
     assert [r.where for r in table[1:]] == [None, "result[1]"]
     with pytest.raises(ValueError, match="Unknown backend 'rest'") as caught:
         compare(h.function, [1.0], reference="rest")
+    with pytest.raises(TypeError, match="repeats must be") as wrong_type:
+        compare(h.function, [1.0], repeats="rest")
+    assert wrong_type.value.__notes__ == caught.value.__notes__
     (note,) = caught.value.__notes__
     assert note == (
         "'reference' is a parameter of compare() itself. If you mean the one of rank(), give it with "
@@ -732,6 +764,10 @@ class SparseShape:
     dtype = np.dtype("f4")
 
 
+class SparseMapping(SparseShape, dict):
+    """A sparse matrix in SciPy's DOK format."""
+
+
 @pytest.mark.parametrize(
     ("arguments", "title", "about"),
     [
@@ -740,6 +776,7 @@ class SparseShape:
         ((np.float32(2), "x" * 60), "f(values, n=...)", "values: a single value, float32"),
         ((None, len), "f(values=None, n=len)", None),
         ((SparseShape(), 1), "f(values, n=1)", "values: 3 × 1,000, float32, sparse"),
+        ((SparseMapping({(0, 1): 1.0}), 1), "f(values, n=1)", "values: 3 × 1,000, float32, sparse"),
         (({"a": 1}, {2}), "f(values, n)", "values: dict of 1; n: set of 1"),
         ((types.SimpleNamespace(a=1), dataclasses), "f(values, n)", None),
     ],

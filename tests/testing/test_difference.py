@@ -7,11 +7,12 @@ import dataclasses
 import enum
 import functools
 import math
+import random
 import subprocess
 import sys
 import types
 import warnings
-from collections import namedtuple
+from collections import UserDict, namedtuple
 from decimal import Decimal
 
 import numpy as np
@@ -138,6 +139,21 @@ class Sparse:
         return self
 
 
+class Keyed(dict):
+    """A sparse matrix that is a mapping of positions to values as well, as SciPy's DOK format is."""
+
+    def __init__(self, values, shape):
+        super().__init__(values)
+        self.shape = shape
+
+    def __bool__(self):
+        raise ValueError("The truth value of an array is ambiguous.")
+
+    def tocoo(self):
+        row, col = zip(*self, strict=True)
+        return Sparse(row, col, list(self.values()), self.shape)
+
+
 class Coordinates:
     """A sparse array of any number of dimensions, as the library `sparse` offers it."""
 
@@ -150,6 +166,37 @@ class Coordinates:
 
 class AnnData(Plain):
     """An object with the parts of an AnnData."""
+
+
+class Aligned(UserDict):
+    """What `layers` and `obsm` are, actual ones and views: a mapping that also knows where its data come from."""
+
+    is_view = True
+
+    def __init__(self, shown, **found):
+        super().__init__(shown)
+        vars(self).update(found)
+
+
+class Named(UserDict):
+    """A mapping of somebody else, with an attribute that a view happens to have, too."""
+
+    def __init__(self, shown, **attributes):
+        super().__init__(shown)
+        vars(self).update(attributes)
+
+
+class Disk(UserDict):
+    """A frame that is a mapping as well, and turns into one of pandas, as anndata's on disk does."""
+
+    columns = dtypes = ()
+
+    def __init__(self, frame):
+        super().__init__()
+        self._frame = frame
+
+    def to_memory(self):
+        return self._frame
 
 
 def annotated(**changes):
@@ -408,10 +455,19 @@ AGREEING = {
         Coordinates([[0], [1], [2]], [1.0], (2, 2, 3)),
         Coordinates([[0], [1], [2]], [1.0], (2, 2, 3)),
     ),
+    "sparse formats of which one is a mapping": (Keyed({(1, 0): 2.0}, (2, 2)), Sparse([1], [0], [2.0], (2, 2))),
+    "sparse matrices that are mappings": (Keyed({(0, 1): NAN}, (2, 2)), Keyed({(0, 1): NAN}, (2, 2))),
     "columns": (Column([1, 2], index=["p", "q"]), Column([1, 2], index=["p", "q"])),
     "categories": (Column(**CATEGORIES), Column(**CATEGORIES)),
     "frames": (Frame([("a", Column([1])), ("a", Column([2]))]), Frame([("a", Column([1])), ("a", Column([2]))])),
     "frame that becomes one of pandas": (OtherFrame({}, Frame([("a", Column([1]))])), Frame([("a", Column([1]))])),
+    "frame that is a mapping": (Disk(Frame([("a", Column([1]))])), Frame([("a", Column([1]))])),
+    # 8.5: what a view does not show is no part of what is compared.
+    "views of other data": (
+        annotated(obsm=Aligned({"a": [1]}, parent_mapping={"a": [1, 2]}, subset_idx=slice(1), isbacked=False)),
+        annotated(obsm=Aligned({"a": [1]}, parent_mapping={"a": [1, 3]}, subset_idx=[0], isbacked=True)),
+    ),
+    "a view and a copy": (Aligned({"a": [1]}, parent_mapping={"a": [1, 2]}, subset_idx=0), UserDict({"a": [1]})),
     "frame without pandas": (OtherFrame({"a": Column([1])}), OtherFrame({"a": Column([1])})),
     "annotated data": (annotated(), annotated()),
     "array on a device with get": (OnDevice(get=lambda: np.arange(3)), np.arange(3)),
@@ -621,6 +677,49 @@ DIFFERING = {
         ".columns",
         "another number of columns 'a'",
     ),
+    "what a view shows": (
+        Aligned({"a": [1]}, parent_mapping={}, subset_idx=0),
+        Aligned({"a": [2]}, parent_mapping={}, subset_idx=0),
+        "['a'][0]",
+        "1 against 2",
+    ),
+    "what else a mapping with such a name holds": (
+        Named({}, parent_mapping=[1]),
+        Named({}, parent_mapping=[2]),
+        ".parent_mapping[0]",
+        "1 against 2",
+    ),
+    "what was put into a view": (Aligned({}, note="a"), Aligned({}, note="b"), ".note", "'a' against 'b'"),
+    "the index of a frame that is a mapping": (
+        Disk(Frame([("a", Column([1], index=["p"]))], index=["p"])),
+        Disk(Frame([("a", Column([1], index=["q"]))], index=["q"])),
+        ".index[0]",
+        "'p' against 'q'",
+    ),
+    "sparse matrices that are mappings": (
+        Keyed({(1, 0): 2.0}, (2, 2)),
+        Keyed({(1, 0): 3.0}, (2, 2)),
+        "[1, 0]",
+        "1 of 4 values outside the tolerance, here 2.0 against 3.0",
+    ),
+    "generators of different types": (
+        np.random.default_rng(1),
+        np.random.RandomState(1),
+        "",
+        "the generators are of different types: numpy.Generator(numpy.PCG64) against numpy.RandomState",
+    ),
+    "generators that draw in different ways": (
+        np.random.Generator(np.random.PCG64(1)),
+        np.random.Generator(np.random.Philox(1)),
+        "",
+        "the generators are of different types: numpy.Generator(numpy.PCG64) against numpy.Generator(numpy.Philox)",
+    ),
+    "generators of Python and NumPy": (
+        random.Random(1),
+        np.random.PCG64(1),
+        "",
+        "the generators are of different types: random.Random against numpy.PCG64",
+    ),
     "text of NumPy": ([np.str_("a")], [np.str_("b")], "[0]", "'a' against 'b'"),
 }
 
@@ -654,6 +753,12 @@ def test_differs(name):
         (np.array([0.0]), np.array([math.inf]), math.inf, math.inf),
         (np.array([0.0]), np.array([0.0]), 0.0, None),
         ("a", "b", None, None),
+        ([1.0, "a"], [1.0, "b"], None, None),  # What differs is no number.
+        ([1.0, "a"], [1.5, "b"], 0.5, 0.5),
+        ([1.0, None], ["a", None], None, None),
+        (1, "a", None, None),
+        ([1.0, object()], [1.0, object()], None, None),  # Not compared, and no number may look like an answer.
+        ([1.0, object()], [1.5, object()], 0.5, 0.5),
         ([1.0, 4.0], [1.5, 5.0], 1.0, 0.5),  # the largest of each, wherever they are
         (np.array([1.0, 4.0, 0.0, NAN]), np.array([1.5, 5.0, 0.0, 1.0]), NAN, NAN),
         (np.array([NAN]), np.array([NAN]), 0.0, None),
@@ -807,6 +912,7 @@ def test_not_compared(name):
     assert found.agrees is None
     assert found.note.startswith(f"not compared: {reason}")
     assert found.where is not None
+    assert (found.max_abs, found.max_rel) == (None, None)
 
 
 def test_a_difference_is_still_found_beside_what_is_not_compared():
@@ -891,6 +997,10 @@ def test_scipy():
     matrix = sparse.csr_array(np.array([[0, 1.5], [2, 0]]))
     assert compared(matrix, matrix.tocsc()).agrees is True
     assert compared(matrix, matrix.tocsc() * 2).where == "[1, 0]"
+    for keyed in (sparse.dok_array, sparse.dok_matrix):  # Which are mappings as well.
+        assert compared(keyed(matrix), keyed(matrix)).agrees is True
+        assert compared(keyed(matrix), keyed(matrix * 2)).where == "[1, 0]"
+        assert compared(keyed(matrix), matrix).agrees is True
     assert compared(sparse.csr_matrix((10**6, 10**6)), sparse.csr_matrix((10**6, 10**6))).agrees is True
 
 
@@ -923,3 +1033,7 @@ def test_anndata():
     assert compared(adata, changed).agrees is True
     changed.obsm["X_pca"][2, 1] = 5.0
     assert compared(adata, changed).where == ".obsm['X_pca'][2, 1]"
+    # 8.5: views show what they show, whatever else their parents hold.
+    assert compared(adata[:2], changed[:2]).agrees is True
+    assert compared(adata[:2], changed[[0, 1]].copy()).agrees is True
+    assert compared(adata[1:], changed[1:]).where == ".obsm['X_pca'][1, 1]"

@@ -240,6 +240,56 @@ def test_other_backends_are_counted_by_themselves(suite):
     result.stdout.fnmatch_lines(["*: 1 call ran on fast, 1 call ran on slow, 0 on the host"])
 
 
+SECOND = """
+    second = BackendDispatcher(entrypoint_group="HOST.others", host_name="HOST-second")
+
+    @second.backend_dispatch
+    def half(x):
+        return x / 2
+
+    class Other:
+        name = "other"
+        aliases = ["quick"]
+
+        def half(self, x):
+            return x * 0.5
+
+    second.register(Other())
+"""
+
+TESTS_OF_BOTH = """
+    import HOST
+
+    def test_double():
+        assert HOST.double(2) == 4
+
+    def test_half():
+        assert HOST.half(2) == 1
+"""
+
+
+@pytest.mark.parametrize("backend", ["other", "other,cpu"])
+def test_of_several_dispatchers_the_one_that_knows_the_backend_is_meant(suite, backend):  # 8.4, as 7.5
+    result = suite(TESTS_OF_BOTH, backend=backend, code=HOST + SECOND)
+    name = f"{suite.host}-second"
+    result.stdout.fnmatch_lines(["*= backends =*", f"{name}: 1 call ran on other, 0 on the host"])
+    assert result.ret == 0
+
+
+def test_of_several_that_know_it_the_first_is_meant(suite):  # 8.4
+    result = suite(TESTS_OF_BOTH, backend="quick", code=HOST + SECOND)
+    result.stdout.fnmatch_lines(["*= backends =*", f"{suite.host}: 1 call ran on fast, 0 on the host"])
+    assert f"{suite.host}-second:" not in result.stdout.str()
+    assert result.ret == 0
+
+
+def test_a_second_dispatcher_has_a_name_of_its_own(suite):  # 8.4
+    result = suite(TESTS_OF_BOTH, "--backend", "HOST-second=quick", backend="quick", code=HOST + SECOND)
+    name = f"{suite.host}-second"
+    result.stdout.fnmatch_lines([f"{suite.host}: 1 call ran on fast*", f"{name}: 1 call ran on other, 0 on the host"])
+    assert result.ret == 0
+
+
 def test_given_twice_for_one_host_the_last_counts(suite):
     result = suite(TESTS, "--backend", "HOST=fast", backend="cpu")
     assert result.stdout.str().count("calls ran on fast") == 1
@@ -420,6 +470,28 @@ def test_the_fixture_goes_through_cpu_and_what_is_installed(suite):
 def test_the_hosts_name_can_be_configured(suite):
     result = suite(FIXTURE, "-W", "ignore", "-o", "backend_host=HOST", backend=None)
     result.assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        (["-o", "backend_host=HOST-second"], ["cpu", "other"]),
+        # Both are dispatchers of this host. And without it, each option may mean the host of the tests.
+        (["-o", "backend_host=HOST"], ["cpu", "fast", "other"]),
+        ([], ["cpu", "fast", "other"]),
+    ],
+)
+def test_the_configured_host_is_the_fixtures_whatever_else_is_selected(suite, options, names):  # 8.4
+    code = (HOST + SECOND).replace('host_name="HOST-second"', 'host_name="HOST-second", untrusted="allow"')
+    tests = """
+        import HOST
+
+        def test_names(backend):
+            assert (HOST.half(2), HOST.double(2)) == (1, 4)
+    """
+    result = suite(tests, "--backend", "HOST=other", *options, "-v", code=code)
+    shown = [line for line in result.outlines if "::test_names[" in line]
+    assert [line.partition("[")[2].partition("]")[0] for line in shown] == names
 
 
 def test_a_single_host_is_found(suite, monkeypatch):

@@ -91,16 +91,15 @@ def holders(adapter: object) -> dict[BackendDispatcher, str]:
     }
 
 
-def knowing(dispatchers: Sequence[BackendDispatcher], backend: str) -> Sequence[BackendDispatcher]:
-    """Return the dispatchers that know a backend, all of them where none does."""
+def knowing(dispatchers: Sequence[BackendDispatcher], *backends: str) -> Sequence[BackendDispatcher]:
+    """Return the dispatchers that know some backends, all of them where none does. Everyone knows the host itself."""
     if len(dispatchers) == 1:
         return dispatchers
-    found = [
-        dispatcher
-        for dispatcher in dispatchers
-        if backend in {*(info.name for info in dispatcher.backends()), *dispatcher.available_backend_names()}
-    ]
-    return found or dispatchers
+    return [dispatcher for dispatcher in dispatchers if _names(dispatcher).issuperset(backends)] or dispatchers
+
+
+def _names(dispatcher: BackendDispatcher) -> set[str]:
+    return {CPU, *(info.name for info in dispatcher.backends()), *dispatcher.available_backend_names()}
 
 
 def implements(adapter: object, function: str) -> bool:

@@ -84,4 +84,5 @@ def inspected(dispatcher: BackendDispatcher, name: str) -> Inspected:
             if entry.record.name == name and isinstance(entry.outcome, Failure):
                 return Inspected(dispatcher, entry)
         raise
+    registry.load_all()  # Only the other adapters tell which names they claim as well.
     return Inspected(dispatcher, next(entry for entry in registry.known_entries() if entry.outcome is backend))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 from types import ModuleType
 
-from scverse_backends._discovery.adapters import UNVERIFIABLE, Failure
+from scverse_backends._discovery.adapters import UNVERIFIABLE, Backend, Failure
 from scverse_backends._discovery.exports import MISSING, exports, own, static_lookup
 from scverse_backends._foundation.foreign import class_of, safely
 from scverse_backends._foundation.labels import listing
@@ -22,11 +22,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from scverse_backends._calls.dispatched import Dispatched
-    from scverse_backends._discovery.adapters import Backend
     from scverse_backends._discovery.answers import Entry
     from scverse_backends._discovery.registry import Registry
     from scverse_backends._discovery.trust import TrustedBackend
-    from scverse_backends._reports.problem import Severity
 
 
 # -- an adapter that gives no backend ----------------------------------------------------------------------------------
@@ -44,6 +42,7 @@ def failure_problems(entry: Entry, registry: Registry) -> Iterator[Problem]:
     else:
         advice = f"Write name = {record.name!r} in {record.module}."
     yield Problem(None, None, "error", f"The {record.origin} gives no backend: {text}.", advice)
+    yield from _conflicts(entry, registry)
 
 
 def _to_be_imported(module: str, error: BaseException) -> str:
@@ -77,11 +76,7 @@ def adapter_problems(
         text = message.removesuffix(" Tell its authors.")
         advice = "Give a list of plain names that neither the host nor another backend has, or leave them out."
         yield Problem(None, None, "warning", text, advice)
-    for label, winner, loser in registry.conflicts():
-        if loser is entry:
-            severity: Severity = "error" if label == backend.name else "warning"
-            text = f"The name {label!r} is answered by {winner.record.origin}."
-            yield Problem(None, None, severity, text, "Choose a name of your own.")
+    yield from _conflicts(entry, registry)
     promised = [claim.name for claim in entry.claims]
     if promised and backend.name not in promised:
         text = f"The host trusts it to provide {promised[0]!r}, and the adapter calls itself {backend.name!r}."
@@ -98,6 +93,20 @@ def adapter_problems(
         yield Problem(None, None, "note", text, f"Ask the host to {wanted}.")
     yield from _unknown_exports(backend.adapter, {record.attribute for record in records})
     yield from _left_out(backend.adapter, records)
+
+
+def _conflicts(entry: Entry, registry: Registry) -> Iterator[Problem]:
+    """Yield which names an entry point and another one both claim, whichever of them answers."""
+    named = [one for one in registry.named(entry.record.name) if isinstance(one.outcome, Backend) or one.failed]
+    # Nobody can select one that lost its name and cannot be loaded, but its authors will repair it.
+    broken = [(entry.record.name, named[0], one) for one in named[1:] if one.failed]
+    for label, winner, loser in (*registry.conflicts(), *broken):
+        if entry not in (winner, loser):
+            continue
+        verb = "holds it, although it cannot be loaded" if winner.failed else "answers to it"
+        text = f"Both {winner.record.origin} and {loser.record.origin} claim the name {label!r}. The former {verb}."
+        advice = "Where both are installed, nobody reaches the other one by it. Agree with its authors on two names."
+        yield Problem(None, None, "warning", text, "Choose a name of your own." if loser is entry else advice)
 
 
 # -- exports -----------------------------------------------------------------------------------------------------------
@@ -117,8 +126,9 @@ def _unknown_exports(adapter: Any, known: set[str]) -> Iterator[Problem]:
         elif listed is not None or _is_own_function(adapter, name):
             others.append(name)  # What an adapter imports for itself does not count.
     if others:
-        text = f"The host dispatches no function called {listing(others)}, so nothing ever calls them."
-        advice = "Leave them out of the adapter, or begin their names with an underscore."
+        them, names = ("it", "its name") if len(others) == 1 else ("them", "their names")
+        text = f"The host dispatches no function called {listing(others)}, so nothing ever calls {them}."
+        advice = f"Leave {them} out of the adapter, or begin {names} with an underscore."
         yield Problem(None, None, "note", text, advice)
 
 

@@ -47,7 +47,7 @@ def function_problems(record: Dispatched, backend: Backend) -> Iterator[Problem]
         yield Problem(name, None, "error" if record.is_class else "note", text, advice)
         return
     if not callable(implementation):
-        text = f"It is a {type(implementation).__name__} object, which cannot be called."
+        text = f"It is an object of type {type(implementation).__name__}, which cannot be called."
         yield Problem(name, None, "error", text, "Export a function, or give it another name.")
         return
     yield from _kind_problems(record, implementation)

@@ -48,7 +48,8 @@ def can_run_problems(record: Dispatched, implementation: Any, signature: Signatu
         return Problem(record.attribute, "can_run", severity, text, advice)
 
     if not callable(can_run):
-        yield problem("error", f"It is a {type(can_run).__name__} object, which cannot be called, so every call fails.")
+        text = f"It is an object of type {type(can_run).__name__}, which cannot be called, so every call fails."
+        yield problem("error", text)
         return
     if any(is_kind(can_run) for is_kind in _NEVER_AN_ANSWER):
         text = "It is a coroutine function or a generator function, whose result is no answer, so every call fails."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, final, overload
 from scverse_backends._inside.dispatchers import knowing
 from scverse_backends._inside.hosts import HostError, whole_host
 from scverse_backends._inside.inspected import inspected
-from scverse_backends._inside.words import Problem, installed_version
+from scverse_backends._inside.words import Problem, count, installed_version
 from scverse_backends.exceptions import BackendContractError, BackendLoadError, BackendNotInstalledError
 from scverse_backends.testing._import_cost import import_cost
 
@@ -73,7 +73,7 @@ class CheckReport(Sequence[Problem]):
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many problems there are of each severity."""
+        """How many problems there are of each severity. As text, those with one message count once."""
         return {severity: sum(problem.severity == severity for problem in self._problems) for severity in _ORDER}
 
     @property
@@ -95,7 +95,7 @@ class CheckReport(Sequence[Problem]):
 
     @property
     def title(self) -> str:
-        """What was checked and how many problems there are, as text."""
+        """What was checked and how many problems it shows, as text."""
         return f"{self._subject()}: {self._counted()}"
 
     def _subject(self) -> str:
@@ -103,16 +103,22 @@ class CheckReport(Sequence[Problem]):
         return f"{self.host}: backend {self.backend!r}{f' ({provider})' if provider else ''}"
 
     def _counted(self) -> str:
-        return ", ".join(_number(count, severity) for severity, count in self.counts.items())
+        said = [severity for group in self._groups().values() for severity, _, _ in group]
+        return ", ".join(count(said.count(severity), severity) for severity in _ORDER)
 
-    def __str__(self) -> str:
-        lines = [self._subject()]
+    def _groups(self) -> dict[str | None, dict[tuple[str, str, str], list[str]]]:
+        """Return for each function what is said of it, each with the parameters that it is true of."""
         groups: dict[str | None, dict[tuple[str, str, str], list[str]]] = {}
         for problem in self._problems:
             what = problem.severity, problem.message, problem.advice
             # What is true of several parameters is said once.
             parameters = groups.setdefault(problem.function, {}).setdefault(what, [])
             parameters += [problem.parameter] if problem.parameter else []
+        return groups
+
+    def __str__(self) -> str:
+        lines = [self._subject()]
+        groups = self._groups()
         # What concerns the adapter as a whole comes first.
         for function in sorted(groups, key=lambda name: name or ""):
             lines += ["", function or "adapter"]
@@ -120,25 +126,23 @@ class CheckReport(Sequence[Problem]):
                 about = f"{', '.join(parameters)}: " if parameters else ""
                 lines.append(f"  {severity:<8} {about}{message}")
                 lines.append(f"  {'':8} -> {advice}")
-        lines += ["", f"{_number(len(self.functions), 'function')}, {self._counted()}"]
+        lines += ["", f"{count(len(self.functions), 'function')}, {self._counted()}"]
         return "\n".join(lines)
 
     __repr__ = __str__
 
 
-def _number(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
 def check_backend(dispatcher: BackendDispatcher | str, backend: str) -> CheckReport:
     """Hold everything that a backend exports against the host's functions, and report all problems at once.
 
-    No function of the backend is executed. The adapter is imported, and so is what it provides lazily.
+    No function of the backend is executed. The adapter is imported, and so is what it provides lazily. The adapters of
+    other backends are imported too, since they may claim the same names.
 
     Reported are exports that no host function has, required parameters that are missing, shared parameters of another
     kind or with another default, options without a description, options that nobody can give, names and aliases that
-    are ignored or taken, lazy attributes that fail, functions that the adapter has and its ``__all__`` leaves out, and
-    an adapter that takes more than a second to import (measured in a fresh interpreter, without the host's own share).
+    are ignored or claimed by others, lazy attributes that fail, functions that the adapter has and its ``__all__``
+    leaves out, and an adapter that takes more than a second to import (measured in a fresh interpreter, without the
+    host's own share).
 
     Parameters
     ----------

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -13,10 +14,10 @@ from scverse_backends._inside.words import did_you_mean, suggestions
 from scverse_backends.testing._comparison import HOST, REFERENCE, Comparison, ComparisonRecord
 from scverse_backends.testing._describe import call_text, data_texts
 from scverse_backends.testing._runs import CannotCopyError, Outcome, Runs, differences, labels_of
-from scverse_backends.testing._tolerances import check_tolerances, tolerances_text
+from scverse_backends.testing._tolerances import check_tolerances, tolerances_text, whole_number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Generator
 
 _OWN_PARAMETERS: Final = ("backends", "reference", "options", "repeats", "rtol", "atol")
 
@@ -78,8 +79,8 @@ def compare(
     Raises
     ------
     TypeError
-        `function` is not decorated, is a generator or coroutine function, an argument cannot be copied, or neither the
-        host nor a backend knows a keyword.
+        `function` is not decorated, is a generator or coroutine function, an argument cannot be copied, neither the
+        host nor a backend knows a keyword, or a parameter of :func:`compare` itself has a wrong type.
     ValueError
         A backend is unknown, `options` speaks of one that is not compared, `repeats` is below 1, a tolerance is
         negative or not finite, or ``backend=`` was given.
@@ -107,10 +108,12 @@ def compare(
     """
     function, args, kwargs = _without_partials(function, args, kwargs)
     settings: Any = dispatcher_of(function).settings
-    check_tolerances(rtol, atol)
-    _check_call(function, repeats, kwargs)
-    first, *others = names = _names(function, settings, backends, reference)
-    own = _own_options(settings, options, names)
+    _check_call(function, kwargs)
+    with _saying_whose(function):
+        check_tolerances(rtol, atol)
+        repeats = whole_number("repeats", repeats)
+        first, *others = names = _names(settings, backends, reference)
+        own = _own_options(settings, options, names)
     left_out = _left_out(function, kwargs, names)
     runs = Runs(function, settings, args, kwargs, repeats)
     try:
@@ -149,7 +152,7 @@ def _without_partials(
     return function, args, kwargs
 
 
-def _check_call(function: Callable[..., Any], repeats: int, kwargs: Mapping[str, Any]) -> None:
+def _check_call(function: Callable[..., Any], kwargs: Mapping[str, Any]) -> None:
     if (
         inspect.iscoroutinefunction(function)
         or inspect.isgeneratorfunction(function)
@@ -160,20 +163,14 @@ def _check_call(function: Callable[..., Any], repeats: int, kwargs: Mapping[str,
     if "backend" in kwargs:
         msg = "compare() chooses the backend itself; name the ones to compare with backends=."
         raise ValueError(msg)
-    if repeats < 1 or repeats != int(repeats):
-        msg = f"repeats must be a whole number of at least 1, not {repeats!r}."
-        raise ValueError(msg)
 
 
-def _names(
-    function: Callable[..., Any], settings: Any, backends: str | Iterable[str] | None, reference: str
-) -> list[str]:
-    """Return the canonical names of all that run, the reference first; an unknown one is an error before that."""
+@contextmanager
+def _saying_whose(function: Callable[..., Any]) -> Generator[None]:
+    """Let an error about a parameter of `compare` say so where the function has one of that name, too."""
     try:
-        first = _canonical_name(settings, reference, "reference")
-        given = settings.available_backends() if backends is None else backends
-        names = [_canonical_name(settings, name, "backends") for name in ([given] if isinstance(given, str) else given)]
-    except ValueError as error:
+        yield
+    except (TypeError, ValueError) as error:
         parameters = inspect.signature(function).parameters
         taken = [name for name in _OWN_PARAMETERS if name in parameters]
         if taken:
@@ -183,6 +180,15 @@ def _names(
                 f"compare(partial({name_of(function)}, {taken[0]}=...), ...)."
             )
         raise
+
+
+def _names(settings: Any, backends: str | Iterable[str] | None, reference: str) -> list[str]:
+    """Return the canonical names of all that run, the reference first; an unknown one is an error before that."""
+    first = _canonical_name(settings, reference, "reference")
+    given = settings.available_backends() if backends is None else backends
+    if not isinstance(cast("object", given), Iterable):
+        raise TypeError(f"backends must be the name of a backend or several names, not {given!r:.60}.")
+    names = [_canonical_name(settings, name, "backends") for name in ([given] if isinstance(given, str) else given)]
     return list(dict.fromkeys([first, *names]))
 
 
@@ -202,6 +208,11 @@ def _own_options(
 ) -> dict[str, Mapping[str, Any]]:
     """Return the options of each backend by its canonical name."""
     own: dict[str, Mapping[str, Any]] = {}
+    if options is not None and not isinstance(cast("object", options), Mapping):
+        raise TypeError(
+            f"options must map names of backends to options, {{'cuda': {{'device': 1}}}} for instance, "
+            f"not be {options!r:.60}."
+        )
     for name, given in (options or {}).items():
         canonical = _canonical_name(settings, name, "options")
         if canonical not in names:

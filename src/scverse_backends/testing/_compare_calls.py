@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, final
 
 from scverse_backends._inside.dispatchers import dispatcher_behind, takes
 from scverse_backends._inside.watching import intercepted
@@ -15,11 +15,11 @@ from scverse_backends.testing._comparison import HOST, ComparisonRecord
 from scverse_backends.testing._kinds import error_text
 from scverse_backends.testing._random_state import random_state
 from scverse_backends.testing._runs import CannotCopyError, Outcome, copied, differences, labels_of, timed
-from scverse_backends.testing._tolerances import check_tolerances, tolerances_text
+from scverse_backends.testing._tolerances import check_tolerances, tolerances_text, whole_number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-    from contextlib import AbstractContextManager
+    from collections.abc import Callable
+    from types import TracebackType
 
     from scverse_backends import BackendDispatcher, Settings
     from scverse_backends._inside.watching import OutermostCall
@@ -53,12 +53,12 @@ def compare_calls(
 
     Returns
     -------
-    A context manager that gives the table: a sequence with a record for each function and backend.
+    A context manager, to be entered once, that gives the table: a sequence with a record for each function and backend.
 
     Raises
     ------
     TypeError
-        `dispatcher` is neither a dispatcher nor settings.
+        `dispatcher` is neither a dispatcher nor settings, or one of the others is no number.
     ValueError
         A tolerance is negative or not finite, or `every` is below 1.
 
@@ -92,29 +92,45 @@ def compare_calls(
     """
     found = dispatcher_behind(dispatcher)
     check_tolerances(rtol, atol)
-    if every < 1 or every != int(every):
-        raise ValueError(f"every must be a whole number of at least 1, not {every!r}.")
-    return _comparing(found, rtol, atol, int(every))
+    return _Block(found, rtol, atol, whole_number("every", every))
 
 
-@contextmanager
-def _comparing(dispatcher: BackendDispatcher, rtol: float, atol: float, every: int) -> Generator[ComparedCalls]:
-    only = f"; the first of every {every} calls of a function" if every > 1 else ""
-    ledger = Ledger(f"{tolerances_text(rtol, atol)}{only}")
+@final
+class _Block(AbstractContextManager[ComparedCalls]):
+    """One block whose calls are compared."""
 
-    def begin(call: OutermostCall) -> Ended | None:
+    def __init__(self, dispatcher: BackendDispatcher, rtol: float, atol: float, every: int) -> None:
+        only = f"; the first of every {every} calls of a function" if every > 1 else ""
+        self._ledger = Ledger(f"{tolerances_text(rtol, atol)}{only}")
+        self._rtol = rtol
+        self._atol = atol
+        self._every = every
+        self._watching = intercepted(dispatcher, self._begin)
+        self._was_entered = False
+
+    def __enter__(self) -> ComparedCalls:
+        if self._was_entered:
+            raise RuntimeError("this comparison has had its block already: call compare_calls() again for another one.")
+        self._was_entered = True
+        self._watching.__enter__()
+        return ComparedCalls(self._ledger)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
+    ) -> None:
+        self._watching.__exit__(kind, error, traceback)
+
+    def _begin(self, call: OutermostCall) -> Ended | None:
+        ledger = self._ledger
         if call.backend == HOST:
             ledger.on_host.setdefault(call.function, call.reason.removesuffix(f"; {HOST}: runs as fallback"))
             return None
         number = ledger.number_of(call.attribute, call.function, call.backend)
-        if (number - 1) % every:
+        if (number - 1) % self._every:
             return None
-        compared = _Compared(ledger, call, number, rtol, atol)
+        compared = _Compared(ledger, call, number, self._rtol, self._atol)
         compared.begin()
         return compared.end
-
-    with intercepted(dispatcher, begin):
-        yield ComparedCalls(ledger)
 
 
 class _Compared:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING, final, overload
+from typing import TYPE_CHECKING, Any, final, overload
 
 from scverse_backends._inside.words import Row, Table, count, duration
 from scverse_backends.testing._comparison import ComparisonRecord, number
@@ -29,7 +30,8 @@ class ComparedFunction:
     calls
         How many outermost calls it ran.
     compared
-        How many of these were compared with the host.
+        How many of these were compared with the host. One of which something could not be compared is not among them,
+        unless it differs elsewhere.
     differing
         How many of these differ.
     failed
@@ -79,7 +81,7 @@ class Tally:
 
     def add(self, number: int, record: ComparisonRecord, host_seconds: float | None) -> None:
         """Count what came of one call; without a time of the host, the host did not run it."""
-        if host_seconds is not None and record.seconds is not None:
+        if record.agrees is not None and host_seconds is not None and record.seconds is not None:
             self._compared += 1
             self._seconds += record.seconds
             self._host_seconds += host_seconds
@@ -143,6 +145,14 @@ class Ledger:
         """The seconds that the pipeline alone would not have taken."""
         self._lock = Lock()
         self._tallies: dict[tuple[str, str], Tally] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a pickle or a copy holds: what has come until now, and no lock."""
+        with self._lock:
+            return {**vars(self), "_lock": None, "_tallies": copy.deepcopy(self._tallies)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _lock=Lock())
 
     def number_of(self, key: str, function: str, backend: str) -> int:
         """Count a call, and return its number."""

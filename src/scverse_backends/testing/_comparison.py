@@ -37,7 +37,8 @@ class ComparisonRecord:
     max_abs, max_rel
         The largest absolute difference, and the largest one relative to the reference's value. Where that is zero, what
         is outside the tolerance is infinitely far, and the rest does not count. NaN where only one of two numbers is
-        NaN.
+        NaN. ``None`` where numbers do not tell: none were compared, something was not compared, or what differs is no
+        number.
     where
         The path to what differs most: ``result[3, 7]``, or the name of an argument that was changed in place and
         the path in it, ``adata.obsm['X_pca'][3, 7]``.

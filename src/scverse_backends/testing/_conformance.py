@@ -7,7 +7,7 @@ import traceback
 import unittest
 import warnings
 from collections import deque
-from collections.abc import AsyncGenerator, Collection, Coroutine, Generator, Mapping
+from collections.abc import AsyncGenerator, Coroutine, Generator, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from scverse_backends._inside.dispatchers import holders, implements
@@ -16,7 +16,7 @@ from scverse_backends._inside.words import describe_error
 from scverse_backends.exceptions import BackendError, BackendWarning
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
 _PASSED: Final = "PASSED"
 _NOT_IMPLEMENTED: Final = "SKIPPED (not implemented)"
@@ -47,7 +47,7 @@ def run_conformance(
     get_backend
         Returns the adapter of a name: the host's ``settings.get_backend``.
     functions
-        The names of the checks to run, by default all.
+        The names of the checks to run, by default all. None of them are run where it is empty.
     raise_on_failure
         Raise the first failure as the check raised it, with its traceback, rather than record it.
     require_dispatch
@@ -57,12 +57,13 @@ def run_conformance(
     Returns
     -------
     For each function ``"PASSED"``, ``"SKIPPED (not implemented)"``, ``"SKIPPED (...)"`` with the reason of a
-    ``pytest.skip`` or ``pytest.xfail`` inside the check, or ``"FAILED: ..."``.
+    ``pytest.skip`` or ``pytest.xfail`` inside the check, or ``"FAILED: ..."``. Without any check it is empty.
 
     Raises
     ------
     ValueError
-        If the backend cannot be had (the message says why), `functions` names no check, or `tests` holds no checks.
+        If the backend cannot be had (the message says why), `functions` is no collection of names or names one that
+        `tests` does not have, or `tests` is no mapping of names to checks.
     Exception
         What a check raised, with ``raise_on_failure=True``.
 
@@ -201,7 +202,7 @@ def _refuse_malformed(backend_name: object, tests: object) -> None:
 def _chosen(tests: Mapping[str, object], functions: Iterable[str] | None) -> list[str]:
     if functions is None:
         return list(tests)
-    malformed = isinstance(functions, str) or not isinstance(functions, Collection)
+    malformed = isinstance(functions, str) or not isinstance(cast("object", functions), Iterable)
     names: list[Any] = [] if malformed else list(functions)
     if malformed or not all(isinstance(name, str) and name for name in names):
         raise ValueError("functions must be a sequence of non-empty strings.")

@@ -25,6 +25,9 @@ _PARTS: Final = (
 # How AnnData finds its file is no part of the data.
 _NO_PARTS: Final = (*_PARTS, "file")
 
+# Most libraries call it the first, anndata calls it the second.
+_TO_PANDAS: Final = ("to_pandas", "to_memory")
+
 # What numbers mean: units of physical arrays, time zones, systems of coordinates. Compared as text.
 _MEANINGS: Final = ("unit", "units", "tz", "crs")
 
@@ -144,10 +147,11 @@ def _numbered(labels: Iterable[Any]) -> list[tuple[Any, int]]:
 
 def _pandas_frame(frame: Any) -> Any:
     """Return a frame of another library as the one of pandas it can turn into, itself where it cannot."""
-    if not has(frame, "to_pandas"):
+    turn = next((name for name in _TO_PANDAS if has(frame, name)), None)
+    if turn is None:
         return frame
     try:
-        return frame.to_pandas()
+        return getattr(frame, turn)()
     except ImportError:
         # Polars needs pandas and PyArrow for this; its own columns can be walked as well.
         return frame

@@ -23,8 +23,8 @@ class Difference:
         ``None``: something could not be compared, and nothing that could be compared differs.
     max_abs, max_rel
         The largest absolute difference of numbers, and the largest one relative to the expected value: infinite where
-        that is zero and the other outside the tolerance, NaN where one of two numbers is NaN. ``None`` where no two
-        numbers were compared.
+        that is zero and the other outside the tolerance, NaN where one of two numbers is NaN. ``None`` where numbers do
+        not tell: none were compared, something was not compared, or what differs is no number.
     where
         The path to the worst difference, empty for the value itself. ``None`` where nothing differs.
     note
@@ -52,6 +52,7 @@ class Findings:
     """The worst difference so far, the largest numbers, and what was not compared."""
 
     def __init__(self) -> None:
+        self._differing_numbers = False
         self._max_abs: float | None = None
         self._max_rel: float | None = None
         self._worst: tuple[int, float, str | None, str | None] = (_WITHIN, 0.0, None, None)
@@ -70,6 +71,7 @@ class Findings:
         self._max_abs = largest(self._max_abs, found.max_abs)
         self._max_rel = largest(self._max_rel, found.max_rel)
         if found.outside:
+            self._differing_numbers = True
             self._rank(_OUTSIDE, found.score, path, note)
         else:
             self._rank(_WITHIN, found.score, path, None)
@@ -91,4 +93,7 @@ class Findings:
                 agrees, where, note = None, path, missing
             else:
                 note = f"{note}; {path or 'the value'} {missing}"
-        return Difference(agrees=agrees, max_abs=self._max_abs, max_rel=self._max_rel, where=where, note=note)
+        # Beside what is not compared or differs otherwise, numbers that agree would look like an answer.
+        tells = agrees or self._differing_numbers
+        max_abs, max_rel = (self._max_abs, self._max_rel) if tells else (None, None)
+        return Difference(agrees=agrees, max_abs=max_abs, max_rel=max_rel, where=where, note=note)

@@ -44,10 +44,13 @@ _CONTAINERS: Final[tuple[tuple[str, tuple[type, ...]], ...]] = (
 # For each kind, alternatives of which all attributes must be there. The first kind that matches counts, which is why
 # those with much in common (a data frame is also an array, and has a method `var`) stand in this order.
 type _Offers = tuple[tuple[str, tuple[tuple[str, ...], ...]], ...]
-_OFFERED_FIRST: Final[_Offers] = (("labelled data", (("data_vars", "coords"),)),)  # It is a mapping as well.
-_OFFERED: Final[_Offers] = (
+_OFFERED_FIRST: Final[_Offers] = (
+    # Some of these are mappings as well: data sets of xarray, frames of anndata, SciPy's DOK format.
+    ("labelled data", (("data_vars", "coords"),)),
     ("data frame", (("columns", "dtypes"),)),
     ("sparse matrix", (("tocoo", "shape"), ("coords", "data", "shape", "to_scipy_sparse"))),
+)
+_OFFERED: Final[_Offers] = (
     ("labelled data", (("dims", "coords", "to_numpy"),)),
     ("column", (("to_numpy", "dtype"),)),
     ("array", (("__array__",), ("__array_interface__",), ("__dlpack__",), ("__cuda_array_interface__",))),

@@ -26,6 +26,9 @@ class _NotANumber:
 
 _NAN: Final = _NotANumber()
 
+# How `layers`, `obsm` and their like find their data is no part of the data: a view also holds what it does not show.
+_OF_ALIGNED: Final = ("parent_mapping", "subset_idx", "isbacked")
+
 
 def nothing(_walk: Walk, _path: str, _expected: None, _actual: None) -> None:
     """Compare nothing with nothing."""
@@ -80,7 +83,8 @@ def mappings(walk: Walk, path: str, expected: Any, actual: Any) -> None:
     for key, name in ours.items():
         if key in theirs:
             walk.apart(f"{path}[{key_text(name)}]", partial(_values, name, theirs[key]), expected, actual)
-    extras(walk, path, expected, actual)
+    are_aligned = has(expected, "is_view") and has(actual, "is_view")
+    extras(walk, path, expected, actual, known=_OF_ALIGNED if are_aligned else ())
 
 
 def _values(key: Any, other: Any, walk: Walk, path: str, expected: Any, actual: Any) -> None:
@@ -137,7 +141,11 @@ _HEAP_TYPE: Final = 1 << 9
 
 
 def random_generators(walk: Walk, path: str, expected: Any, actual: Any) -> None:
-    """Compare generators of random numbers by their state: by what they would draw next."""
+    """Compare generators of random numbers by their type and their state: by what they would draw next."""
+    ours, theirs = _type_text(expected), _type_text(actual)
+    if ours != theirs:
+        walk.differ(path, f"the generators are of different types: {ours} against {theirs}")
+        return
     same = type(walk)(walk.rules, 0.0, 0.0, {})
     same.pair(path, _state_of(expected), _state_of(actual))
     found = same.findings.outcome()
@@ -145,6 +153,12 @@ def random_generators(walk: Walk, path: str, expected: Any, actual: Any) -> None
         walk.skip(path, str(found.note))
     elif not found.agrees:
         walk.differ(path, "the generators stand at different places: they drew different numbers, or another count")
+
+
+def _type_text(generator: Any) -> str:
+    kind = type_of(generator)
+    name = f"{kind.__module__.partition('.')[0]}.{kind.__qualname__}"
+    return f"{name}({_type_text(generator.bit_generator)})" if has(generator, "bit_generator") else name
 
 
 def _state_of(generator: Any) -> Any:

@@ -11,8 +11,11 @@ The backend is selected for the whole process, as ``settings.backend = "jax"`` d
 lacks runs on the host: the summary counts what ran where, failures say what ran in them, and a run in which the
 backend never ran fails. It works with pytest-xdist.
 
-The fixture ``backend`` runs a test with ``"cpu"`` and with the name of each usable backend. Its host is the one of the
-option, or of ``backend_host`` in pytest's configuration, or the only one that is imported.
+Of a host that creates several dispatchers, the one that knows the backend is meant. Once the host is imported, by a
+``conftest.py`` or by an option before, HOST may also be the ``host_name`` of a dispatcher.
+
+The fixture ``backend`` runs a test with ``"cpu"`` and with the name of each usable backend. Its host is the one of
+``backend_host`` in pytest's configuration, or of the option, or the only one that is imported.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import pytest
 
-from scverse_backends._inside.dispatchers import live
+from scverse_backends._inside.dispatchers import knowing, live
 from scverse_backends._inside.hosts import HostError, dispatchers_of
 from scverse_backends._inside.watching import observed
 from scverse_backends.exceptions import BackendError, BackendWarning
@@ -48,9 +51,9 @@ _Counts = Counter[tuple[str, str, str]]
 class _Run:
     """The selection of one backend for the whole test run, and what its calls came to."""
 
-    def __init__(self, dispatcher: BackendDispatcher, names: str) -> None:
+    def __init__(self, dispatcher: BackendDispatcher, requested: str | list[str]) -> None:
         self.dispatcher = dispatcher
-        self.requested = [name.strip() for name in names.split(",") if name.strip()] if "," in names else names
+        self.requested = requested
         self._events: list[tuple[str, str, str]] = []
         self._of_test: _Counts = Counter()
         self._counted: _Counts = Counter()
@@ -204,15 +207,16 @@ def pytest_configure(config: pytest.Config) -> None:
     runs: list[_Run] = []
     config.stash[_RUNS] = runs
     config.add_cleanup(lambda: _close(runs))
-    chosen: dict[BackendDispatcher, tuple[str, str]] = {}
+    chosen: dict[BackendDispatcher, tuple[str, str | list[str]]] = {}
     for order in cast("list[str]", config.getoption(_DEST)):
         host, equals, name = order.partition("=")
         if not host or not equals or not name:
             raise pytest.UsageError(f"backend {order!r}: write HOST=NAME, example_host=jax for instance.")
-        chosen[_dispatcher(host)] = (order, name)
-    for dispatcher, (order, name) in chosen.items():
+        names = [one.strip() for one in name.split(",") if one.strip()]
+        chosen[_dispatcher(host, names)] = (order, names if "," in name else name)
+    for dispatcher, (order, requested) in chosen.items():
         try:
-            runs.append(_Run(dispatcher, name))
+            runs.append(_Run(dispatcher, requested))
         except BackendError as error:
             raise pytest.UsageError(f"backend {order!r}: {error}") from error
 
@@ -222,10 +226,22 @@ def _close(runs: list[_Run]) -> None:
         run.close()
 
 
-def _dispatcher(host: str) -> BackendDispatcher:
+def _dispatcher(host: str, names: Iterable[str]) -> BackendDispatcher:
+    """Return the dispatcher that is meant: of several, the one that knows the names."""
+    with warnings.catch_warnings():
+        # Looking for who knows a name loads what nobody has asked for.
+        warnings.simplefilter("ignore", BackendWarning)
+        return knowing(_dispatchers(host), *names)[0]
+
+
+def _dispatchers(host: str) -> list[BackendDispatcher]:
     try:
-        return dispatchers_of(host)[0]
+        return dispatchers_of(host)
     except HostError as error:
+        # A second dispatcher of a host may have a name that is not the host's, and no module's.
+        named = [dispatcher for dispatcher in live() if dispatcher.host_name == host]
+        if named:
+            return named[-1:]
         raise pytest.UsageError(str(error)) from error
 
 
@@ -287,12 +303,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _hosts(config: pytest.Config) -> list[BackendDispatcher]:
-    runs = config.stash[_RUNS]
-    if runs:
-        return [run.dispatcher for run in runs]
+    selected = [run.dispatcher for run in config.stash[_RUNS]]
     host = config.getini("backend_host")
     if host:
-        return [_dispatcher(host)]
+        found = _dispatchers(host)
+        return [dispatcher for dispatcher in found if dispatcher in selected] or found[:1]
+    if selected:
+        return selected
     found = live()
     if len(found) != 1:
         names = ", ".join(sorted({dispatcher.host_name for dispatcher in found})) or "none"
