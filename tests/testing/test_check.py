@@ -536,6 +536,15 @@ def test_required_option_of_the_backend(d):
     }
 
 
+def test_an_option_that_only_a_position_can_give(d):
+    def embed(data, n_components=2, tile=3, _hidden=4, /, *, scale=False):
+        never()
+
+    (problem,) = (one for one in found(d, embed=embed) if one.severity != "note")
+    assert (problem.severity, problem.parameter, problem.advice) == ("warning", "tile", "Let it be given by keyword.")
+    assert problem.message.startswith("Nobody can give this option: it is positional-only")
+
+
 def test_a_parameter_called_backend(d):
     assert short(found(d, embed=lambda data, n_components=2, *, scale=False, backend=None: never())) == [
         ("warning", "embed", "backend")
@@ -792,6 +801,8 @@ def test_a_name_that_two_distributions_claim(d, installed, adapters, severities,
 def test_an_alias_that_two_distributions_claim(d, installed):  # 2.5, 8.2
     fast = SimpleNamespace(name="fast", aliases=["quick"])
     installed(Point("fast", fast), Point("other", SimpleNamespace(name="other", aliases=["quick"])))
+    # Which aliases an adapter claims is known once it is loaded.
+    d.discover()
     problems = check_backend(d, "fast"), check_backend(d, "other")
     for report, advice in zip(problems, ["Where both are installed", "Choose a name of your own."], strict=True):
         assert [problem.severity for problem in report] == ["warning", "note"]
@@ -815,6 +826,7 @@ def test_a_broken_backend_whose_name_another_one_holds(d, installed):  # 2.5, 8.
     with pytest.warns(BackendConflictWarning, match="dist-first"):
         report = check_backend(d, "fast")
     assert (report.distribution, report[1].advice) == ("dist-second", "Choose a name of your own.")
+    assert report[1].severity == "error"
     assert report[1].message.endswith("The former holds it, although it cannot be loaded.")
     assert "'dist-first' and entry point" in report[1].message
 

@@ -84,5 +84,8 @@ def inspected(dispatcher: BackendDispatcher, name: str) -> Inspected:
             if entry.record.name == name and isinstance(entry.outcome, Failure):
                 return Inspected(dispatcher, entry)
         raise
-    registry.load_all()  # Only the other adapters tell which names they claim as well.
+    # Whether somebody else claims its names. Further aliases of others are known once these are loaded.
+    for label in (backend.name, *backend.aliases):
+        for entry in registry.named(label):
+            registry.load(entry)
     return Inspected(dispatcher, next(entry for entry in registry.known_entries() if entry.outcome is backend))

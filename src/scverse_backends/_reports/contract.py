@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from scverse_backends._discovery.answers import Entry
     from scverse_backends._discovery.registry import Registry
     from scverse_backends._discovery.trust import TrustedBackend
+    from scverse_backends._reports.problem import Severity
 
 
 # -- an adapter that gives no backend ----------------------------------------------------------------------------------
@@ -106,7 +107,10 @@ def _conflicts(entry: Entry, registry: Registry) -> Iterator[Problem]:
         verb = "holds it, although it cannot be loaded" if winner.failed else "answers to it"
         text = f"Both {winner.record.origin} and {loser.record.origin} claim the name {label!r}. The former {verb}."
         advice = "Where both are installed, nobody reaches the other one by it. Agree with its authors on two names."
-        yield Problem(None, None, "warning", text, "Choose a name of your own." if loser is entry else advice)
+        if loser is entry:
+            advice = "Choose a name of your own."
+        severity: Severity = "error" if loser is entry and label == entry.name else "warning"
+        yield Problem(None, None, severity, text, advice)
 
 
 # -- exports -----------------------------------------------------------------------------------------------------------

@@ -170,6 +170,9 @@ class Signatures:
             elif required:
                 text = "The backend requires it and nobody can give it: the host has no such parameter."
                 yield self._problem(name, "error", text, "Give it a default.")
+            elif parameter.kind is Parameter.POSITIONAL_ONLY and not name.startswith("_"):
+                text = "Nobody can give this option: it is positional-only, and the host has no such parameter."
+                yield self._problem(name, "warning", text, "Let it be given by keyword.")
 
     def _undocumented(self) -> Iterator[Problem]:
         described = parameter_docs(documentation(self._implementation))
