@@ -100,7 +100,8 @@ report([before, attempt("mine"), attempt(["mine", "cpu"]), attempt("mine")])
     assert after[0] == (
         "BackendLoadError: Backend 'mine' (entry point 'mine' of distribution 'mine-distribution') cannot be used: it "
         "could not be loaded: ModuleNotFoundError: No module named 'mine_backend'. mine-distribution is an editable "
-        "install, which Python sees only when it starts. Restart Python, or use backend='cpu'."
+        "install, which Python sees only when it starts. Restart Python. If that does not help, correct its entry "
+        "point, or use backend='cpu'."
     )
     assert after[1] == ["cpu", 4]
     # What the message says helps.
@@ -155,6 +156,16 @@ def test_a_module_that_is_nowhere_is_no_reason_to_restart(site):  # 2.7
         )
     found = site.run(TRYING + "report([attempt('gone'), attempt('needy')])")
     assert all(text.endswith("Repair or reinstall it, or use backend='cpu'.") for text in found), found
+
+
+def test_a_part_that_a_package_does_not_have_is_no_reason_to_restart_either(site, environment):  # 2.7
+    environment.write("entry_points.txt", "[hosted.backends]\nmine = mine_backend.nowhere\n")
+    environment.install()
+    (found,) = site.run(TRYING + "report([attempt('mine')])", python=environment.python, measured=False)
+    assert "No module named 'mine_backend.nowhere'" in found
+    assert found.endswith(
+        "Its entry point names a module that it does not have. Reinstall it, or tell its authors, or use backend='cpu'."
+    )
 
 
 # -- where this process does not look ----------------------------------------------------------------------------------

@@ -879,6 +879,36 @@ def test_what_would_let_an_adapter_be_imported(d, installed, error, advice):
     assert problem.advice == advice
 
 
+class NeedsADevice:
+    name = "fast"
+
+    def __init__(self, device):
+        never()
+
+
+@pytest.mark.parametrize(
+    ("value", "adapter", "advice"),
+    [
+        ("NAME", ImportError("x"), "Repair NAME. To see the error again: python -c 'import NAME'"),
+        ("NAME:gone", AttributeError("x"), "Repair NAME. To see the error again: python -c 'from NAME import gone'"),
+        (
+            "NAME:NeedsADevice",
+            NeedsADevice,
+            "Repair NAME. To see the error again: python -c 'from NAME import NeedsADevice; NeedsADevice()'",
+        ),
+        (
+            "src/fast/adapter.py",
+            ModuleNotFoundError("x", name="src/fast/adapter"),
+            "Write the name of a module in pyproject.toml, as Python imports it. Then install the package again.",
+        ),
+    ],
+)
+def test_what_to_type_to_see_the_error_again(d, installed, value, adapter, advice):
+    installed(Point("fast", adapter, value.replace("NAME", __name__)))
+    (problem,) = check_backend(d, "fast")
+    assert problem.advice == advice.replace("NAME", __name__)
+
+
 CONFIGURED = {"package": "dist-fast", "entrypoints": ["fast"], "module_prefixes": ["fast"], "object_refs": ["fast.a"]}
 
 

@@ -118,7 +118,8 @@ class Implementations:
     def _broken_can_run(self, record: Dispatched, backend: Backend, what: str) -> BackendError:
         text = (
             f"Backend {backend.name!r} breaks its contract: can_run of {record.attribute!r} {what}. "
-            f"It must return True, False or a sentence. Use backend='cpu' and tell the backend's authors."
+            f"It must take what the function takes, and return True, False or a sentence. Use backend='cpu' and tell "
+            f"the backend's authors."
         )
         return self._error(BackendContractError, record, backend, text)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -11,7 +12,7 @@ from scverse_backends._inside.dispatchers import ambiguities, knowing
 from scverse_backends._inside.words import did_you_mean, suggestions
 from scverse_backends._skeleton.names import SkeletonError
 from scverse_backends._skeleton.package import skeleton, write
-from scverse_backends.exceptions import BackendError
+from scverse_backends.exceptions import BackendError, UnknownBackendError
 from scverse_backends.testing import check_backend
 
 if TYPE_CHECKING:
@@ -61,6 +62,11 @@ def check(dispatchers: Sequence[BackendDispatcher], arguments: argparse.Namespac
     try:
         dispatcher = _first(knowing(dispatchers, arguments.backend), arguments)
         report = check_backend(dispatcher, arguments.backend)
+    except UnknownBackendError as error:
+        if error.suggestions or error.failed:
+            raise
+        advice = f"Its package must be installed for {sys.executable}. The package in this folder: pip install -e ."
+        raise error.rewritten(f"{error} {advice}", source=error.source) from None
     except BackendError:
         raise
     except ValueError as error:

@@ -123,10 +123,13 @@ def _what_is_missing(error: BaseException, record: EntryPointRecord) -> str | No
         return None
     # The module is the adapter's own, or that of another distribution, which mostly has the same name.
     is_its_own = f"{record.module}.".startswith(f"{missing}.")
+    if is_its_own and "." in missing:
+        return "Its entry point names a module that it does not have. Reinstall it, or tell its authors"
     provider = record.distribution if is_its_own else missing.partition(".")[0]
     if provider is None or not is_editable(provider):
         return None
-    return f"{provider} is an editable install, which Python sees only when it starts. Restart Python"
+    otherwise = ". If that does not help, correct its entry point" if is_its_own else ""
+    return f"{provider} is an editable install, which Python sees only when it starts. Restart Python{otherwise}"
 
 
 class _Nameless(Exception):  # noqa: N818 - it never leaves this module.

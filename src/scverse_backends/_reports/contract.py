@@ -6,6 +6,7 @@ Looking at a lazily provided function makes its adapter import it; no function o
 from __future__ import annotations
 
 import inspect
+import sys
 from types import ModuleType
 
 from scverse_backends._discovery.adapters import UNVERIFIABLE, Backend, Failure
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from scverse_backends._reports.problem import Severity
 
 
+_AGAIN = "Then install the package again."
+
 # -- an adapter that gives no backend ----------------------------------------------------------------------------------
 
 
@@ -39,21 +42,27 @@ def failure_problems(entry: Entry, registry: Registry) -> Iterator[Problem]:
         owner = registry.trust.impersonates(record)
         advice = "Give the adapter a name of its own." if owner is None else _to_be_recognised(entry, owner)
     elif isinstance(failure, Failure) and failure.error is not None:
-        advice = _to_be_imported(record.module, failure.error)
+        advice = _to_be_imported(record.object_ref, failure.error)
     else:
         advice = f"Write name = {record.name!r} in {record.module}."
     yield Problem(None, None, "error", f"The {record.origin} gives no backend: {text}.", advice)
     yield from _conflicts(entry, registry)
 
 
-def _to_be_imported(module: str, error: BaseException) -> str:
+def _to_be_imported(reference: str, error: BaseException) -> str:
     """Say what would let an adapter be imported."""
+    module, _, attribute = reference.partition(":")
+    if not all(part.isidentifier() for part in module.split(".")):
+        return f"Write the name of a module in pyproject.toml, as Python imports it. {_AGAIN}"
     missing = str(error.name or "") if isinstance(error, ModuleNotFoundError) else ""
     if missing and f"{module}.".startswith(f"{missing}."):
-        return "Write the module, or correct the entry point in pyproject.toml. Then install the package again."
+        return f"Write the module, or correct the entry point in pyproject.toml. {_AGAIN}"
     if missing and missing.partition(".")[0] != module.partition(".")[0]:
         return f"Install {missing!r}, or import it in the functions that need it."
-    return f"Repair {module}. To see the error again: python -c 'import {module}'"
+    again = f"from {module} import {attribute}" if attribute.isidentifier() else f"import {module}"
+    if module in sys.modules and isinstance(own(sys.modules[module]).get(attribute), type):
+        again += f"; {attribute}()"  # A class is made without arguments.
+    return f"Repair {module}. To see the error again: python -c '{again}'"
 
 
 def _to_be_recognised(entry: Entry, owner: TrustedBackend) -> str:
@@ -85,7 +94,7 @@ def adapter_problems(
     elif not promised and entry.record.name not in (backend.name, *backend.aliases):
         called = f"The entry point is called {entry.record.name!r} and the backend {backend.name!r}"
         text = f"{called}, so that finding {backend.name!r} takes loading every installed backend."
-        yield Problem(None, None, "warning", text, f"Call the entry point {backend.name!r}.")
+        yield Problem(None, None, "warning", text, f"Call the entry point {backend.name!r}. {_AGAIN}")
     if backend.untrusted_reason is not None:
         wanted = f"list {backend.name!r} in trusted_backends"
         if backend.untrusted_reason == UNVERIFIABLE:
