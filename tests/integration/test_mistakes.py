@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 from textwrap import dedent
 
@@ -119,6 +120,11 @@ def changed(path, old, new, **checked):
 # -- what keeps the host from finding the package ----------------------------------------------------------------------
 
 
+def not_installed(author):
+    return author.command("check", "example_host", "my_backend", code=2).replace(sys.executable, "/usr/bin/python3")
+
+
+wrong_group = changed(PROJECT, '"example_host.backends"', '"example_host.backend"', code=2)
 wrong_module = changed(PROJECT, "_backends.example_host", "_backends.examplehost")
 missing_dependency = changed(ADAPTER, "from importlib import", "import a_gpu_library\nfrom importlib import")
 no_name = changed(ADAPTER, 'name = "my_backend"\n', "")
@@ -252,6 +258,8 @@ def not_written_yet(author):
 
 
 MISTAKES = {
+    "It is not installed for this Python": not_installed,
+    "Its group is misspelt, or it was not installed again": wrong_group,
     "The entry point names a module that is not there": wrong_module,
     "The adapter imports a library that is not installed": missing_dependency,
     "The adapter has no name": no_name,

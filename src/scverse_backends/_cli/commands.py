@@ -63,7 +63,8 @@ def check(dispatchers: Sequence[BackendDispatcher], arguments: argparse.Namespac
         dispatcher = _first(knowing(dispatchers, arguments.backend), arguments)
         report = check_backend(dispatcher, arguments.backend)
     except UnknownBackendError as error:
-        if error.suggestions or error.failed:
+        # Most of them say already what is wrong with a package that is installed.
+        if error.suggestions or error.failed or "registers" in str(error):
             raise
         advice = f"Its package must be installed for {sys.executable}. The package in this folder: pip install -e ."
         raise error.rewritten(f"{error} {advice}", source=error.source) from None

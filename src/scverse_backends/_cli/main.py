@@ -99,5 +99,5 @@ def _parser() -> argparse.ArgumentParser:
     making = add("new", new, "write a backend package that is complete but for the work, to be filled in")
     making.add_argument("name", metavar="NAME", help="name of the new backend, which users select it by")
     making.add_argument("--functions", metavar="F,G", help="the functions that you mean to write, by default all")
-    making.add_argument("--into", metavar="DIR", help="folder to write into, by default one named after the package")
+    making.add_argument("--into", metavar="DIR", help="the folder that becomes the package, by default one of its name")
     return parser

@@ -105,9 +105,13 @@ class BackendMatrix(SphinxDirective):
         return nodes.table("", group, classes=["backend-matrix"])
 
 
+# Napoleon takes each word of the type of ``backend`` for a class.
+_WORDS_OF_OUR_ENTRY = frozenset({"sequence", "default: None"})
+
+
 def keep_unresolved(_app: Sphinx, _env: BuildEnvironment, node: addnodes.pending_xref, content: Any) -> Any:
-    """Leave the name of a function without a link where the function has no page, which is no mistake."""
-    return content if node.get(_OURS) else None
+    """Leave without a link, as no mistake, functions that have no page and the words of our entry that are no types."""
+    return content if node.get(_OURS) or node.get("reftarget") in _WORDS_OF_OUR_ENTRY else None
 
 
 def _public_path(function: Any, host: str) -> str:
