@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from _thread import RLock
 
-from scverse_backends._foundation.labels import CPU, listing
+from scverse_backends._foundation.labels import CPU, listing, not_dispatched
 from scverse_backends._selection.selection import Selection
 
 TYPE_CHECKING = False
@@ -233,11 +233,8 @@ class Machinery:
         for record in self.records:
             if leads_to(function, record.wrapper_ref()):
                 return record
-        name = getattr(function, "__qualname__", repr(function))
-        if isinstance(function, str):
-            raise TypeError(f"{name} is the name of a function: give the function itself, without quotes.")
         known = listing(self.functions()) or "nothing"
-        raise TypeError(f"{name} is not dispatched by this host. What it dispatches: {known}.")
+        raise TypeError(not_dispatched(function, f"this host. What it dispatches: {known}"))
 
     def discover(self) -> None:
         """Load and merge everything, and say what a host's developers should hear about."""

@@ -367,8 +367,14 @@ def test_options_that_are_no_mapping_are_refused(host, given):
 def test_undecorated_functions_are_refused(host):
     host(double)
     idle = BackendDispatcher(entrypoint_group="compared.backends", host_name="compared")
-    with pytest.raises(TypeError, match="is not dispatched by any host"):
-        compare(double, [1.0])
+    for given, message in {
+        double: "double is not dispatched by any host",
+        "double": "'double' is the name of a function: give the function itself",
+        (1.0,) * 1000: "not what a call of it returned, which is of type tuple",
+    }.items():
+        with pytest.raises(TypeError, match=message) as caught:
+            compare(given, [1.0])
+        assert len(str(caught.value)) < 100
     assert not idle.functions()
 
 

@@ -107,6 +107,23 @@ def listing(names: Iterable[str], *, limit: int = 12) -> str:
     return ", ".join(quoted[:limit]) + more
 
 
+def not_dispatched(given: object, host: str) -> str:
+    """Say what is wrong with something that stands where a dispatched function belongs.
+
+    Examples
+    --------
+    >>> not_dispatched(len, "any host")
+    'len is not dispatched by any host.'
+    >>> not_dispatched([1, 2], "any host")
+    'Give the function itself and not what a call of it returned, which is of type list.'
+    """
+    if isinstance(given, str):
+        return f"{given!r} is the name of a function: give the function itself, without quotes."
+    if not callable(given):
+        return f"Give the function itself and not what a call of it returned, which is of type {type(given).__name__}."
+    return f"{getattr(given, '__qualname__', repr(given))} is not dispatched by {host}."
+
+
 def one_or_several(names: str | Iterable[str]) -> tuple[str, ...]:
     """Return names as a tuple, where a single one may stand for itself."""
     return (names,) if isinstance(names, str) else tuple(names)

@@ -6,7 +6,7 @@ from scverse_backends._discovery.adapters import Backend
 from scverse_backends._discovery.exports import MISSING, exported
 from scverse_backends._dispatcher import BackendDispatcher
 from scverse_backends._foundation.foreign import safely
-from scverse_backends._foundation.labels import CPU
+from scverse_backends._foundation.labels import CPU, not_dispatched
 from scverse_backends._foundation.live import live_dispatchers
 from scverse_backends._foundation.record import Record
 from scverse_backends._reports.discover import ambiguities as _ambiguities
@@ -141,4 +141,4 @@ def dispatcher_of(function: Any) -> BackendDispatcher:
         except TypeError:
             continue
         return dispatcher
-    raise TypeError(f"{getattr(function, '__qualname__', repr(function))} is not dispatched by any host.")
+    raise TypeError(not_dispatched(function, "any host"))

@@ -158,6 +158,8 @@ class Trace(list[Call]):
         )
 
     def _notes(self, left_out: int) -> Iterator[str]:
+        if not self:
+            yield "Calls in other processes, and in threads without settings.bind, are not seen here."
         if left_out:
             yield f"{left_out:,} calls between the first and the last {_SHOWN} are not shown."
         for name, (number, seconds) in self.totals().items():
