@@ -203,7 +203,7 @@ def test_explain_as_json(host, capsys):
         (["list", "no-such-host"], "Did you mean 'no_such_host'?"),
         (["list", "json"], "importing 'json' creates no dispatcher"),
         (["check", "HOST", "goof"], "Unknown backend 'goof' for HOST. Did you mean 'good'?"),
-        (["check", "HOST", "zzzzzz"], f"must be installed for {sys.executable}. The package in this folder: pip"),
+        (["check", "HOST", "zzzzzz"], f"For the one in this folder: {sys.executable} -m pip install -e ."),
         (["check", "HOST", "gone"], "pip install gone-dist"),
         (["check", "HOST", "cpu"], "'cpu' is the host itself, which has no adapter to look at."),
         (["list", "..HOST"], "HOST is the name of a module as it stands after 'import', example_host for instance."),

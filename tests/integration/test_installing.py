@@ -333,7 +333,10 @@ def test_groups_of_others_are_no_slips(site):  # 2.11
     groups = ["scanned.backends", "console_scripts", "backends", "hidden.plugins", "x.y.z"]
     site.install("mine-distribution", entry_points="".join(f"[{group}]\nmine = mine_backend\n" for group in groups))
     found = site.run(TRYING + "report([attempt('mine'), repr(hosted.settings.backends())])")
-    assert found[0] == "UnknownBackendError: Unknown backend 'mine' for hosted. Available: 'cpu'."
+    assert found[0] == (
+        "UnknownBackendError: Unknown backend 'mine' for hosted. Available: 'cpu'. "
+        "If the name is right, install the package that provides it."
+    )
     assert "registers" not in found[1]
 
 

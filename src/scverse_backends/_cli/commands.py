@@ -66,7 +66,7 @@ def check(dispatchers: Sequence[BackendDispatcher], arguments: argparse.Namespac
         # Most of them say already what is wrong with a package that is installed.
         if error.suggestions or error.failed or "registers" in str(error):
             raise
-        advice = f"Its package must be installed for {sys.executable}. The package in this folder: pip install -e ."
+        advice = f"For the one in this folder: {sys.executable} -m pip install -e ."
         raise error.rewritten(f"{error} {advice}", source=error.source) from None
     except BackendError:
         raise

@@ -82,8 +82,10 @@ class Errors:
         if failed:
             told.append(f"It may be a name of {listing(failed)}, which failed to load: settings.backends() shows why.")
         told += [f"Installed metadata is broken: {text}." for text in self._registry.listing.problems[:1]]
-        if not provided:
-            told += unrecognised(self._host, self._registry.group, name)
+        found = () if provided else unrecognised(self._host, self._registry.group, name)
+        if not (found or likely or failed or "," in name):
+            told.append("If the name is right, install the package that provides it.")
+        told += found
         text = " ".join(filter(None, told))
         return self._error(UnknownBackendError, text, source, backend=name, suggestions=likely, failed=failed)
 
