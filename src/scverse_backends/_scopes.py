@@ -70,13 +70,15 @@ class BackendScope:
         choice = None if self._name is None else self._selection.resolve(self._name, "scope")
         return choice, None if self._options is None else self._services.scoped_options(choice, self._options)
 
+    def _open(self) -> None:
+        choice, options = self._chosen()
+        self._selection.open(self, choice, self._fallback, options)
+
     def __enter__(self) -> None:
         __tracebackhide__ = True
-        chosen = Attempt(self._chosen)
-        if chosen.failed:
-            raise chosen.error()
-        choice, options = chosen.value
-        self._selection.open(self, choice, self._fallback, options)
+        opened = Attempt(self._open)
+        if opened.failed:
+            raise opened.error()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -104,8 +106,17 @@ class BackendScope:
             @wraps(function)
             def plain(*args: P.args, **kwargs: P.kwargs) -> R:
                 __tracebackhide__ = True
-                with self:
-                    return function(*args, **kwargs)
+                # No `with` statement, whose error would have a second frame of ours.
+                opened = Attempt(self._open)
+                if opened.failed:
+                    raise opened.error()
+                try:
+                    result = function(*args, **kwargs)
+                except BaseException as error:
+                    self.__exit__(type(error), error, None)
+                    raise
+                self.__exit__(None, None, None)
+                return result
 
             return plain
 

@@ -93,6 +93,9 @@ ERRORS = {
     "policy": lambda lab: setattr(lab.settings, "fallback", "nope"),
     "policy of a scope": lambda lab: lab.settings.use_backend("fast", fallback="nope"),
     "scope": lambda lab: lab.settings.use_backend("nope").__enter__(),
+    "scope, as a decorator": lambda lab: lab.settings.use_backend("nope")(len)([1]),
+    "scope, as a decorator of steps": lambda lab: lab.settings.use_backend("nope")(undecorated_steps)(),
+    "attribute": lambda lab: lab.settings.bakend,
     "options of a scope": lambda lab: lab.settings.use_backend("fast", options={"nope": 1}).__enter__(),
     "host's own": lambda lab: lab.plain(None),
     "host's own, class": lambda lab: lab.Model(None),
@@ -103,6 +106,10 @@ ERRORS = {
     "fallback": lambda lab: selected(lab, "fast", lambda: lab.lacking(1), fallback="silent"),
     "bound": lambda lab: lab.settings.bind(lambda: 1 / 0)(),
 }
+
+
+def undecorated_steps() -> Any:
+    yield 1
 
 
 def suppressed(lab: Any) -> None:
