@@ -131,8 +131,10 @@ class Settings:
         >>> settings.options
         {}
         """
-        given = self._selection.variable.get().options
-        return {self._services.canonical(name): options for name, options in given.items()}
+        merged: dict[str, dict[str, Any]] = {}
+        for name, given in self._selection.variable.get().options.items():
+            merged.setdefault(self._services.canonical(name), {}).update(given)
+        return merged
 
     def use_backend(
         self,

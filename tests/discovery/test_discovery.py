@@ -910,6 +910,7 @@ def test_options_for_an_entry_point_reach_its_adapter_whatever_that_calls_itself
         # Inside, the backend has its own name, and what an inner scope gives goes first.
         with settings.use_backend("fast", options={"device": 8}):
             assert f(1) == 8
+            assert settings.options == {"fast": {"device": 8}}
     assert "device=7 of the scope" in repr(explained)
     assert [call.options for call in calls[-2:]] == [{"device": 7}, {"device": 8}]
     with settings.use_backend(["quick", "other"], options={"fast": {"device": 9}}):

@@ -135,8 +135,8 @@ class CheckReport(Sequence[Problem]):
 def check_backend(dispatcher: BackendDispatcher | str, backend: str) -> CheckReport:
     """Hold everything that a backend exports against the host's functions, and report all problems at once.
 
-    No function of the backend is executed. The adapter is imported, and so is what it provides lazily. Of other backends,
-    those are imported whose entry points claim one of its names.
+    No function of the backend is executed. The adapter is imported, and so is what it provides lazily. Another backend
+    is imported only where its entry point claims one of the same names.
 
     Reported are exports that no host function has, required parameters that are missing, shared parameters of another
     kind or with another default, options without a description, options that nobody can give, names and aliases that
