@@ -255,6 +255,31 @@ def test_assignments_inside_keep_them() -> None:  # 1.3
         assert embed(0) == ("fast", 3, 5, 8, 0)
 
 
+@pytest.mark.parametrize("error", [ValueError("the function's own"), KeyboardInterrupt()], ids=repr)
+def test_a_decorated_function_that_fails_leaves_its_block_and_says_nothing_else(error: BaseException) -> None:
+    lab = make("optional_failing")
+
+    class Lazy:
+        name = "lazy"
+
+        def __getattr__(self, name: str) -> Any:
+            raise AttributeError(name)
+
+    lab.register(Lazy())
+    score = lab.backend_dispatch(define("def score(x): return 'cpu'"))
+
+    @lab.settings.use_backend("lazy", options={"device": 1})
+    def failing() -> None:
+        assert lab.settings.backend == "lazy"
+        raise error
+
+    # The warning that nothing takes the option would be an error here.
+    with pytest.raises(type(error)) as caught:
+        failing()
+    assert caught.value is error
+    assert (lab.settings.backend, lab.settings.options, score(0)) == ("cpu", {}, "cpu")
+
+
 def test_traces_and_explain_show_what_was_added() -> None:
     with settings.use_backend("fast", options={"device": 5}), settings.trace() as calls:
         embed(0)
