@@ -445,6 +445,7 @@ WAYS: dict[str, dict[str, Any]] = {"nothing": {}, "argument": {"backend": "cpu"}
 
 @pytest.mark.parametrize("kind", HOSTS)
 @pytest.mark.parametrize("way", [*WAYS, "undone"])
+# That the backend is untrusted, and that the host runs in its place, is tested elsewhere.
 @pytest.mark.filterwarnings("ignore::scverse_backends.exceptions.BackendWarning")
 def test_what_a_filling_decorator_adds_reaches_no_host(kind: str, way: str) -> None:  # 4.9
     dispatcher = make("filled_lab")

@@ -784,6 +784,7 @@ BROKEN = ImportError("no libcuda")
         ([BROKEN, BROKEN], ["error", "warning"], "holds it, although it cannot be loaded"),
     ],
 )
+# Finding the backend warns of the conflict too, whose report is what is tested.
 @pytest.mark.filterwarnings("ignore::scverse_backends.exceptions.BackendConflictWarning")
 def test_a_name_that_two_distributions_claim(d, installed, adapters, severities, verb):  # 2.5, 8.2
     rivals(installed, *adapters)
@@ -797,6 +798,7 @@ def test_a_name_that_two_distributions_claim(d, installed, adapters, severities,
     )
 
 
+# Finding the backend warns of the conflict too, whose report is what is tested.
 @pytest.mark.filterwarnings("ignore::scverse_backends.exceptions.BackendConflictWarning")
 def test_an_alias_that_two_distributions_claim(d, installed):  # 2.5, 8.2
     fast = SimpleNamespace(name="fast", aliases=["quick"])
