@@ -190,17 +190,16 @@ class Dispatched:
         A decorator may bind a call by the signature and fill in every default. A placeholder proves it. Without one,
         what a host takes by ``**kwargs`` may be meant for the host.
         """
-        if not self.contributions or not kwargs:
+        given = kwargs.keys() - self.host_names().all if self.contributions and kwargs else ()
+        if not given:
             return _NO_NAMES
         from scverse_backends._signatures.arguments import Placeholder  # As above.
         from scverse_backends._signatures.defaults import at_default
 
-        host = self.host_names()
         shown = self.signature(self.contributions).parameters
-        options = {option.name for found in self.contributions.values() for option in found}
-        unset = {name for name in kwargs if name not in host.all and isinstance(kwargs[name], Placeholder)}
-        if unset or not host.takes_any:
-            unset |= {name for name in options.intersection(kwargs) if at_default(kwargs[name], shown[name].default)}
+        unset = {name for name in given if isinstance(kwargs[name], Placeholder)}
+        if unset or not self.host_names().takes_any:
+            unset |= {name for name in given if name in shown and at_default(kwargs[name], shown[name].default)}
         return frozenset(unset)
 
     def without_unset(self, kwargs: dict[str, Any]) -> dict[str, Any]:
