@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from scverse_backends._cli.output import SEVERITIES, STATES, Answer, as_json, say
 from scverse_backends._inside.dispatchers import ambiguities, knowing
-from scverse_backends._inside.words import did_you_mean, suggestions
+from scverse_backends._inside.words import INSTALL_IT, did_you_mean, suggestions
 from scverse_backends._skeleton.names import SkeletonError
 from scverse_backends._skeleton.package import skeleton, write
 from scverse_backends.exceptions import BackendError, UnknownBackendError
@@ -63,9 +63,8 @@ def check(dispatchers: Sequence[BackendDispatcher], arguments: argparse.Namespac
         dispatcher = _first(knowing(dispatchers, arguments.backend), arguments)
         report = check_backend(dispatcher, arguments.backend)
     except UnknownBackendError as error:
-        # Most of them say already what is wrong with a package that is installed.
-        if error.suggestions or error.failed or "registers" in str(error):
-            raise
+        if not str(error).endswith(INSTALL_IT):
+            raise  # It says already what is wrong with a package that is installed.
         advice = f"For the one in this folder: {sys.executable} -m pip install -e ."
         raise error.rewritten(f"{error} {advice}", source=error.source) from None
     except BackendError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scverse_backends._discovery.adapters import Backend, Failure
 from scverse_backends._discovery.installed import installed_version
-from scverse_backends._discovery.unrecognised import RESTART, unrecognised
+from scverse_backends._discovery.unrecognised import INSTALL_IT, RESTART, unrecognised
 from scverse_backends._foundation.labels import CPU, did_you_mean, listing, normalize_distribution, suggestions
 from scverse_backends.exceptions import (
     BackendLoadError,
@@ -84,7 +84,7 @@ class Errors:
         told += [f"Installed metadata is broken: {text}." for text in self._registry.listing.problems[:1]]
         found = () if provided else unrecognised(self._host, self._registry.group, name)
         if not (found or likely or failed or "," in name):
-            told.append("If the name is right, install the package that provides it.")
+            told.append(INSTALL_IT)
         told += found
         text = " ".join(filter(None, told))
         return self._error(UnknownBackendError, text, source, backend=name, suggestions=likely, failed=failed)

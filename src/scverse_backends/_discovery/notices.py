@@ -38,9 +38,13 @@ def claimed_twice(registry: Registry, names: Iterable[str]) -> Iterator[Notice]:
                 yield _conflict(registry, label, named[0], loser)
 
 
+def has_it(winner: Entry) -> str:
+    """Say of the one that has a name which two claim in which way it has it."""
+    return "holds it, although it cannot be loaded" if winner.failed else "answers to it"
+
+
 def _conflict(registry: Registry, label: str, winner: Entry, loser: Entry) -> Notice:
-    verb = "holds it, although it cannot be loaded" if winner.failed else "answers to it"
     by_hand = sum(entry in registry.registered for entry in (winner, loser))
     text = f"Both {winner.record.origin} and {loser.record.origin} claim the backend name {label!r}."
-    advice = f"The former {verb}; {_REMOVING[by_hand]} the one that you do not need."
+    advice = f"The former {has_it(winner)}; {_REMOVING[by_hand]} the one that you do not need."
     return BackendConflictWarning, f"{text} {advice}"

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 RESTART = "restart Python."
 """Ends the sentence about a distribution in a folder that this process does not search."""
 
+INSTALL_IT = "If the name is right, install the package that provides it."
+"""What is left to say where nothing that is installed resembles a name."""
+
 _AGAIN = "install it again, an editable install too"
 _SHOWN = 2
 _SIMILAR = 0.75

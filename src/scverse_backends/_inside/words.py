@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scverse_backends._discovery.installed import installed_version
+from scverse_backends._discovery.unrecognised import INSTALL_IT
 from scverse_backends._docstrings.read import parameter_docs
 from scverse_backends._foundation.amounts import count, duration, speed
 from scverse_backends._foundation.foreign import describe_error
@@ -15,6 +16,7 @@ from scverse_backends._reports.problem import Problem
 __all__ = [
     "CPU",
     "DEEPEST",
+    "INSTALL_IT",
     "Problem",
     "Row",
     "Table",

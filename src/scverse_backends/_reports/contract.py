@@ -11,6 +11,7 @@ from types import ModuleType
 
 from scverse_backends._discovery.adapters import UNVERIFIABLE, Backend, Failure
 from scverse_backends._discovery.exports import MISSING, exports, own, static_lookup
+from scverse_backends._discovery.notices import has_it
 from scverse_backends._foundation.foreign import class_of, safely
 from scverse_backends._foundation.labels import listing
 from scverse_backends._reports.function import hands_back, listed_names
@@ -105,6 +106,10 @@ def adapter_problems(
     yield from _left_out(backend.adapter, records)
 
 
+_ANOTHER_NAME = "Choose a name of your own."
+_TWO_NAMES = "Where both are installed, nobody reaches the other one by it. Agree with its authors on two names."
+
+
 def _conflicts(entry: Entry, registry: Registry) -> Iterator[Problem]:
     """Yield which names an entry point and another one both claim, whichever of them answers."""
     named = [one for one in registry.named(entry.record.name) if isinstance(one.outcome, Backend) or one.failed]
@@ -113,13 +118,10 @@ def _conflicts(entry: Entry, registry: Registry) -> Iterator[Problem]:
     for label, winner, loser in (*registry.conflicts(), *broken):
         if entry not in (winner, loser):
             continue
-        verb = "holds it, although it cannot be loaded" if winner.failed else "answers to it"
-        text = f"Both {winner.record.origin} and {loser.record.origin} claim the name {label!r}. The former {verb}."
-        advice = "Where both are installed, nobody reaches the other one by it. Agree with its authors on two names."
-        if loser is entry:
-            advice = "Choose a name of your own."
+        both = f"Both {winner.record.origin} and {loser.record.origin} claim the name {label!r}."
         severity: Severity = "error" if loser is entry and label == entry.name else "warning"
-        yield Problem(None, None, severity, text, advice)
+        advice = _ANOTHER_NAME if loser is entry else _TWO_NAMES
+        yield Problem(None, None, severity, f"{both} The former {has_it(winner)}.", advice)
 
 
 # -- exports -----------------------------------------------------------------------------------------------------------
