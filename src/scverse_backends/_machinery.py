@@ -144,7 +144,7 @@ class Machinery:
 
     def reading(self, choice: Choice) -> str | tuple[str, ...]:
         """Return what settings show of a selection: by now, more may be known of the names of an order."""
-        return tuple(dict.fromkeys(map(self.resolver.canonical, choice.names))) if choice.is_order else choice.names[0]
+        return tuple(dict.fromkeys(map(self.resolver.canonical, choice.names))) if choice.is_order else choice.reading
 
     def refresh(self) -> None:
         """Compile anew and show anew: a backend came or went."""
@@ -308,11 +308,11 @@ class Machinery:
         """Take a registered adapter out again."""
         self.resolver.unregister(name)
 
-    def canonical(self, name: str) -> str:
-        """Return the canonical name of a name that is selected, as far as that is known."""
-        return self.resolver.canonical(name)
-
     # -- options of scopes -------------------------------------------------------------------------------------------
+
+    def options(self) -> dict[str, dict[str, Any]]:
+        """Return the options that the open scopes give."""
+        return self.resolver.options_in(self.selection.variable.get())
 
     def scoped_options(self, choice: Choice | None, given: object) -> Options:
         """Return what a user wrote as options of a scope, once it is sure that something can take them."""

@@ -131,10 +131,7 @@ class Settings:
         >>> settings.options
         {}
         """
-        merged: dict[str, dict[str, Any]] = {}
-        for name, given in self._selection.variable.get().options.items():
-            merged.setdefault(self._services.canonical(name), {}).update(given)
-        return merged
+        return self._services.options()
 
     def use_backend(
         self,

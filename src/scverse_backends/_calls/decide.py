@@ -39,7 +39,7 @@ class Decider:
         self.resolver = resolver
         self._warner = warner
         self._merger = merger
-        self._implementations = Implementations(warner.host, selection.variable, resolver, merger)
+        self._implementations = Implementations(warner, selection.variable, resolver, merger)
         self.routing = Routing(selection, resolver, warner, self._implementations)
         self.epoch = 0
         """Counts the times that a backend came or went, so that nothing compiled before is kept afterwards."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from scverse_backends._calls.merge import Merger
     from scverse_backends._discovery.adapters import Backend
     from scverse_backends._discovery.resolver import Resolver
+    from scverse_backends._foundation.warner import Warner
     from scverse_backends._selection.state import State
     from scverse_backends._signatures.arguments import Given
 
@@ -33,13 +34,12 @@ _NO_SENTENCE = "it did not say why"
 class Implementations:
     """What the backends of one dispatcher implement."""
 
-    __slots__ = ("_host", "_merger", "_resolver", "_used", "_variable")
+    __slots__ = ("_host", "_merger", "_resolver", "_variable", "_warner")
 
-    def __init__(self, host: str, variable: ContextVar[State], resolver: Resolver, merger: Merger) -> None:
-        self._host = host
+    def __init__(self, warner: Warner, variable: ContextVar[State], resolver: Resolver, merger: Merger) -> None:
+        self._host = warner.host
+        self._warner = warner
         self._resolver = resolver
-        self._used: set[tuple[str, str]] = set()
-        """What was said to be used, as backend and function. A plan is made anew when a backend comes or goes."""
         self._variable = variable
         self._merger = merger
 
@@ -95,8 +95,8 @@ class Implementations:
 
     def _compile(self, record: Dispatched, backend: Backend, implementation: Any) -> Plan:
         key = (backend.name, record.attribute)
-        if key not in self._used:
-            self._used.add(key)
+        # A plan is made anew when a backend comes or goes.
+        if self._warner.is_news(("first use", key), ""):
             log.debug("%s: first use of backend %r for %s()", self._host, backend.name, record.name)
         signature = implementation_signature(implementation)
         router = None
@@ -197,12 +197,8 @@ class Implementations:
 
 def scoped_options_of(plan: Plan, state: State, resolver: Resolver) -> dict[str, Any]:
     """Return the options that scopes give to an implementation, of those that it takes."""
-    found: dict[str, Any] = {}
-    for label, given in state.options.items():
-        # A scope may have been opened before it was known what the adapter of an entry point calls itself.
-        if resolver.canonical(label) == plan.backend.name:
-            found.update((name, value) for name, value in given.items() if name in plan.options)
-    return found
+    given = resolver.options_in(state).get(plan.backend.name, {})
+    return {name: value for name, value in given.items() if name in plan.options}
 
 
 def can_run_of(implementation: Any) -> Any:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from scverse_backends._discovery.registry import Registry
     from scverse_backends._discovery.trust import TrustedBackend
     from scverse_backends._foundation.warner import Warner
+    from scverse_backends._selection.state import State
 
 
 _ORDERS: tuple[type[Any], ...] = (list, tuple)
@@ -121,6 +122,13 @@ class Resolver:
             return self._known_name(name, "scope")
         except BackendError:
             return name  # It is gone since it was selected, and the next call says so.
+
+    def options_in(self, state: State) -> dict[str, dict[str, Any]]:
+        """Return the options that scopes give, by what is known by now of the canonical names."""
+        merged: dict[str, dict[str, Any]] = {}
+        for name, given in state.options.items():
+            merged.setdefault(self.canonical(name), {}).update(given)
+        return merged
 
     # -- backends ----------------------------------------------------------------------------------------------------
 
